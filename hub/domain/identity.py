@@ -1,0 +1,146 @@
+"""What the hub knows of who somebody is: block tokens and block-salted filters, and nothing else.
+
+An `Identity` is made at the provider (`hub/edge`) under a key epoch whose key the hub never holds. Each block is one
+conjunction of facts about a person (say birth date and surname) as an 8-byte token, and beside it the person's
+filters, salted by that same block: two filters mean something to each other only where their tokens are equal.
+
+The layout of the filters is fixed here because three parties share it: the edge writes it, the match fold compares it,
+and the trainer learns from the comparison. Every figure in this file is a PROPOSAL (ours).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+TOKEN_BYTES: Final = 8
+BLOCKS_MAX: Final = 32
+IDENTITY_BYTES_MAX: Final = 2048
+
+
+class FieldKind(StrEnum):
+    """How the filter of a field was made, and so how two of them compare."""
+
+    NAME = "name"
+    """A sound byte, then a Bloom filter over letter pairs: the given name."""
+    NAMES = "names"
+    """A Bloom filter over the letter pairs of one or several names; one may contain the other: surnames."""
+    TEXT = "text"
+    """A Bloom filter over letter pairs."""
+    DATE = "date"
+    """Four bytes: decade, year within it, month, day; month and day share one table, so a swap shows."""
+    DIGITS = "digits"
+    """Eight nibbles, one for each position counted from the end."""
+    CODE = "code"
+    """Eight nibbles, one for each position counted from the start: a postcode."""
+    EXACT = "exact"
+    """One byte: equal or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldLayout:
+    """One field of a filter: its name in explanations, its kind, and where it stands (bytes)."""
+
+    name: str
+    kind: FieldKind
+    offset_bytes: int
+    width_bytes: int
+
+
+def _layout(*fields: tuple[str, FieldKind, int]) -> tuple[FieldLayout, ...]:
+    rows, offset = [], 0
+    for name, kind, width in fields:
+        rows.append(FieldLayout(name, kind, offset, width))
+        offset += width
+    return tuple(rows)
+
+
+FIELDS: Final = _layout(
+    ("given_name", FieldKind.NAME, 8),
+    ("surname", FieldKind.NAMES, 8),
+    ("birth_date", FieldKind.DATE, 4),
+    ("postcode", FieldKind.CODE, 4),
+    ("house_number", FieldKind.EXACT, 1),
+    ("street", FieldKind.TEXT, 6),
+    ("city", FieldKind.TEXT, 4),
+    ("phone", FieldKind.DIGITS, 4),
+    ("email", FieldKind.TEXT, 5),
+    ("national_id", FieldKind.DIGITS, 4),
+    ("insurer_number", FieldKind.DIGITS, 4),
+    ("initial", FieldKind.EXACT, 1),
+    ("second_initial", FieldKind.EXACT, 1),
+    ("sex", FieldKind.EXACT, 1),
+    ("birth_place", FieldKind.TEXT, 4),
+    ("other", FieldKind.TEXT, 4),
+)
+"""The fields in the order of their bytes. An all-zero field is absent: a present one always sets a bit."""
+
+FILTER_BYTES: Final = sum(field.width_bytes for field in FIELDS)
+
+PASSES: Final = MappingProxyType(
+    {
+        1: "national id",
+        2: "phone",
+        3: "e-mail",
+        4: "insurer number",
+        5: "birth date and a name",
+        6: "birth date and postcode area",
+        7: "postcode and house number",
+        8: "both names, birth year and month",
+        9: "both names, birth year and day",
+        10: "both names, birth month and day",
+        11: "both names and postcode",
+        12: "birth date and the start of a name",
+        13: "birth date and the end of a name",
+        14: "street, house number and a name",
+        15: "birth year and month, a name and an initial",
+        16: "birth month and day, a name and an initial",
+    }
+)
+"""Stable numbers of the conjunctions that make a block, with the words that explain a score. A number is never reused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One conjunction: its number in PASSES, its token (8 bytes), its filters (FILTER_BYTES, or empty)."""
+
+    pass_number: int
+    token: bytes
+    filters: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What one record says of who somebody is, under one key epoch. No blocks: accepted, but not comparable."""
+
+    epoch: int
+    blocks: tuple[Block, ...]
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the record can be found by another at all (too few fields give no block)."""
+        return bool(self.blocks)
+
+
+def check_identity(identity: Identity, epochs: Collection[int]) -> str | None:
+    """Name what is wrong with an encoding, or None. The first reason in this order speaks.
+
+    `unknown_epoch` (not among the epochs in force), `too_many_blocks` (over 32), `wrong_length` (a token is not 8
+    bytes, or filters are neither empty nor FILTER_BYTES), `too_many_bytes` (over 2 KiB in all), `unknown_pass`,
+    `repeated_block` (one token twice in one pass).
+    """
+    if identity.epoch not in epochs:
+        return "unknown_epoch"
+    blocks = identity.blocks
+    if len(blocks) > BLOCKS_MAX:
+        return "too_many_blocks"
+    if any(len(block.token) != TOKEN_BYTES or len(block.filters) not in (0, FILTER_BYTES) for block in blocks):
+        return "wrong_length"
+    if sum(len(block.token) + len(block.filters) for block in blocks) > IDENTITY_BYTES_MAX:
+        return "too_many_bytes"
+    if any(block.pass_number not in PASSES for block in blocks):
+        return "unknown_pass"
+    if len({(block.pass_number, block.token) for block in blocks}) != len(blocks):
+        return "repeated_block"
+    return None
