@@ -1,0 +1,19 @@
+"""What runs at the provider: names and numbers in, pseudonymous encodings out. Usable without the rest of the hub."""
+
+from hub.edge.encoder import EdgeEncoder, pseudonym
+from hub.edge.errors import CustodianRefused, EdgeError, KeyFileError, UnknownColumns, UnknownEpoch
+from hub.edge.keys import FileKey, KeyCustody
+from hub.edge.person import PersonFields
+
+__all__ = [
+    "CustodianRefused",
+    "EdgeEncoder",
+    "EdgeError",
+    "FileKey",
+    "KeyCustody",
+    "KeyFileError",
+    "PersonFields",
+    "UnknownColumns",
+    "UnknownEpoch",
+    "pseudonym",
+]
