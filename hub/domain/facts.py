@@ -1,0 +1,251 @@
+"""What the region fold says. One fact per recipient, already redacted; delivery copies bytes and decides nothing.
+
+Each class mirrors a file in schemas/avro/out field by field; tests/contracts checks that they are equal.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId
+from hub.domain.events import MatchReason
+from hub.domain.words import (
+    AlertKind,
+    AlertSeverity,
+    AlertState,
+    AllocationStatus,
+    ComputedColour,
+    DeclaredColour,
+    FindingCode,
+    FindingStatus,
+    LinkEndReason,
+    Mediator,
+    ReceiptOutcome,
+    SignalAudience,
+    SignalPhase,
+    StatementAudience,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhyNot:
+    """Why another provider was not chosen. For the coordinator only."""
+
+    provider: Agb
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthFigures:
+    """One month of the forecast. Minutes are whole; chances are in thousandths."""
+
+    month: str
+    demand_mean_minutes: int
+    demand_minimum_minutes: int
+    deployable_minutes: int
+    shortfall_mean_permille: int
+    shortfall_minimum_permille: int
+    assumed: bool
+    unknown: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptIssued:
+    """What became of one input record. Exactly one for each."""
+
+    recipient: TenantId
+    record_type: str | None = None
+    record_id: RecordId | None = None
+    version: int | None = None
+    outcome: ReceiptOutcome
+    code: str
+    pointer: str
+    message_nl: str
+    message_en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayClosed:
+    """A region has done all that a day asks."""
+
+    recipient: TenantId
+    region: RegionCode
+    date: date
+    open_proposals: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateSignalled:
+    """One client is registered twice; phases of one episode."""
+
+    recipient: TenantId
+    region: RegionCode
+    link_id: str
+    phase: SignalPhase
+    audience: SignalAudience
+    own_record_ids: tuple[str, ...]
+    providers: tuple[str, ...]
+    score_millibits: int
+    reasons: tuple[MatchReason, ...]
+    freed_minutes: int
+    end_reason: LinkEndReason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionStatusChanged:
+    """Colour of a region now: computed and declared side by side."""
+
+    region: RegionCode
+    date: date
+    computed: ComputedColour
+    computed_since: date
+    declared: DeclaredColour | None = None
+    clauses: tuple[str, ...]
+    reasons: tuple[str, ...]
+    measures: tuple[str, ...]
+    mediator: Mediator
+    plan_version: int | None = None
+    months: tuple[MonthFigures, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionCapacityStated:
+    """Demand, contracted and deployable side by side (rule 17), for dashboards."""
+
+    recipient: TenantId
+    region: RegionCode
+    month: str
+    clients: int
+    demand_indicated_minutes: int
+    demand_mean_minutes: int
+    demand_minimum_minutes: int
+    contracted_minutes: int
+    deployable_employed_minutes: int
+    deployable_self_employed_minutes: int
+    duplicate_minutes: int
+    providers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertChanged:
+    """An alert episode: opened, revised, acknowledged, escalated or closed."""
+
+    region: RegionCode
+    alert_id: str
+    kind: AlertKind
+    state: AlertState
+    severity: AlertSeverity
+    since: date
+    subject: str
+    clause: str
+    mediator: Mediator
+    next_step_nl: str
+    next_step_en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationStated:
+    """A proposal, its answer, or why a client could not be placed."""
+
+    recipient: TenantId
+    region: RegionCode
+    proposal_id: str
+    waiting_tenant: TenantId
+    waiting_id: RecordId
+    status: AllocationStatus
+    provider: Agb | None = None
+    care_minutes: int
+    birth_week: str | None = None
+    pc4: Pc4 | None = None
+    answer_by: date | None = None
+    reason: str
+    why_not: tuple[WhyNot, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediationRequested:
+    """The client's insurer is asked to mediate (rule 30)."""
+
+    recipient: TenantId
+    region: RegionCode
+    waiting_tenant: TenantId
+    waiting_id: RecordId
+    requested_on: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FairShareStated:
+    """One provider's line of a month's fair share, as this recipient may see it."""
+
+    recipient: TenantId
+    region: RegionCode
+    month: str
+    audience: StatementAudience
+    provider: Agb
+    weight_permyriad: int
+    deployable_minutes: int
+    delivered_minutes_12m: int
+    own_obligation_minutes: int
+    spare_minutes: int
+    target_minutes: int
+    allocated_minutes: int
+    accepted_minutes: int
+    carry_minutes: int
+    rank: int
+    providers: int
+    pool_minutes: int | None = None
+    unmet_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComplianceFound:
+    """A finding: a signal for people, never a sanction."""
+
+    recipient: TenantId
+    region: RegionCode
+    finding_id: str
+    code: FindingCode
+    status: FindingStatus
+    provider: Agb
+    clause: str
+    since: date
+    addressee: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityRequested:
+    """In the KSV's name, every provider is asked for capacity (rule 14)."""
+
+    recipient: TenantId
+    region: RegionCode
+    provider: Agb
+    request_id: str
+    period_from: date
+    period_until: date
+    answer_by: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRoomStated:
+    """What one provider may still promise in a month (the planner's question)."""
+
+    recipient: TenantId
+    region: RegionCode
+    provider: Agb
+    month: str
+    room_minimum_minutes: int
+    room_guideline_minutes: int
+    guideline_minutes: int
+    unknown: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuidelineInForce:
+    """The intake guideline in force; to be acknowledged by every provider."""
+
+    region: RegionCode
+    month: str
+    document_id: RecordId
+    document_version: int
+    guideline_minutes: int

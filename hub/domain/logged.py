@@ -1,0 +1,28 @@
+"""An event as a log holds it: what happened, who said it, and where it stands in the one order."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from hub.domain.identifiers import RegionCode, TenantId
+
+E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True)
+class Logged(Generic[E]):
+    """One copy of one event.
+
+    `source` and `source_position` (offset, index) name where the event came from: an inbox topic, or the log of the
+    machine that said it. `home` marks the one copy whose fold issues the receipt. `content` is the digest by which
+    the version rule tells a repeat from a conflict; empty for events without a version. `identity` says whether the
+    sender gave a comparable identity. `offset` is the position in this log partition.
+    """
+
+    event: E
+    region: RegionCode
+    tenant: TenantId
+    source: str
+    source_position: tuple[int, int]
+    home: bool
+    content: bytes
+    offset: int
