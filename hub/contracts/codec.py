@@ -1,0 +1,132 @@
+"""Bytes to events and back: Confluent framing (0, schema id, Avro body) around the dataclasses of the domain.
+
+Our own logs hold only what we wrote, so `decode` trusts them. An inbox holds whatever a vendor sent: `decode_input`
+bounds the size before it decodes, allows input types only, and demands that encoding the result again gives the same
+bytes, which catches trailing bytes, enum indexes outside the schema and records of another schema.
+"""
+
+import hashlib
+import re
+import struct
+from datetime import date
+from functools import cache
+from io import BytesIO
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from fastavro import schemaless_reader, schemaless_writer
+
+from hub.contracts.schemas import Schema, registry
+from hub.domain import events, facts
+from hub.errors import ContractError
+
+INPUT_BYTES_MAX: Final = 65_536
+"""Largest input record. A registration with 32 blocks takes under 3 KiB."""
+CONTENT_DIGEST_BYTES: Final = 16
+_FRAME: Final = struct.Struct(">bI")
+_NATIVE: Final = (bytes, date)
+_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+class Unreadable(Exception):
+    """Bytes that are no input of ours. `code` is a code of hub/domain/codes.py."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class _Shape(NamedTuple):
+    kind: type[Any]
+    schema: Schema
+    frame: bytes
+    name: str
+
+
+@cache
+def kinds() -> dict[str, type[Any]]:
+    """Dataclass by the short name of its schema."""
+    named = {**vars(events), **vars(facts)}
+    missing = [name for name in registry().latest if name not in named]
+    if missing:
+        raise ContractError(f"schemas without a dataclass in hub/domain: {', '.join(missing)}")
+    return {name: named[name] for name in registry().latest}
+
+
+@cache
+def _shapes() -> tuple[dict[int, _Shape], dict[type[Any], _Shape]]:
+    by_id, by_kind = {}, {}
+    for row in registry().rows:
+        kind = kinds()[row.schema["name"]]
+        shape = _Shape(kind, registry().parsed(row.id), _FRAME.pack(0, row.id), row.schema["name"])
+        by_id[row.id] = shape
+        if registry().latest[shape.name].id == row.id:
+            by_kind[kind] = shape
+    return by_id, by_kind
+
+
+@cache
+def type_name(kind: type[Any]) -> str:
+    """`ce_type` of an event or fact by the NL GOV profile: reverse DNS, no organisation, one version."""
+    return f"nl.kraamzorg.{_WORD.sub('-', kind.__name__).lower()}.v1"
+
+
+def encode(event: Any) -> bytes:
+    """Frame and encode a dataclass of hub/domain/events.py or facts.py with the newest schema of its type."""
+    shape = _shapes()[1][type(event)]
+    out = BytesIO()
+    out.write(shape.frame)
+    schemaless_writer(out, shape.schema, msgspec.to_builtins(event, builtin_types=_NATIVE))
+    return out.getvalue()
+
+
+def decode(data: bytes) -> Any:
+    """Decode bytes that we wrote ourselves. KeyError for a schema id that the lock lacks: the lock is too old."""
+    shape = _shapes()[0][_FRAME.unpack_from(data)[1]]
+    body = BytesIO(data)
+    body.seek(_FRAME.size)
+    record = schemaless_reader(body, shape.schema, None)
+    return msgspec.convert(record, shape.kind, builtin_types=_NATIVE)
+
+
+def decode_input(data: bytes | None, allowed: frozenset[type[Any]]) -> Any:
+    """Decode bytes of a vendor into one of the `allowed` types, or raise `Unreadable` with the code that says why.
+
+    The first reason that holds speaks: size, framing, schema id, type, body, canonical form.
+    """
+    if data is not None and len(data) > INPUT_BYTES_MAX:
+        raise Unreadable("too_large")
+    if data is None or len(data) < _FRAME.size or data[0] != 0:
+        raise Unreadable("not_confluent_framed")
+    shape = _shapes()[0].get(_FRAME.unpack_from(data)[1])
+    if shape is None:
+        raise Unreadable("unknown_schema")
+    if shape.kind not in allowed:
+        raise Unreadable("schema_not_for_inboxes")
+    body = BytesIO(data)
+    body.seek(_FRAME.size)
+    try:
+        record = schemaless_reader(body, shape.schema, None)
+    except Exception as problem:  # fastavro raises whatever the bytes provoke: EOFError, IndexError, UnicodeDecodeError …
+        raise Unreadable("not_decodable") from problem
+    again = BytesIO()
+    again.write(shape.frame)
+    try:
+        schemaless_writer(again, shape.schema, record)
+        event = msgspec.convert(record, shape.kind, builtin_types=_NATIVE)
+    except Exception as problem:
+        raise Unreadable("not_canonical") from problem
+    if again.getvalue() != data:
+        raise Unreadable("not_canonical")
+    return event
+
+
+def content_digest(event: Any) -> bytes:
+    """What the version rule compares: SHA-256 (16 bytes) over the fields that differ from the schema's default.
+
+    A new optional field therefore makes no conflict with a repeat that was sent before it existed. Identity and
+    encodings count, although the region's copy of the event no longer holds them.
+    """
+    record = msgspec.to_builtins(event, builtin_types=_NATIVE)
+    told = [(name, value) for name, value in sorted(record.items()) if value is not None]
+    return hashlib.sha256(msgspec.msgpack.encode([type(event).__name__, told])).digest()[:CONTENT_DIGEST_BYTES]
