@@ -343,9 +343,9 @@ class RegionContribution:
     allocated_minutes: int = field(default=0)
 
 
-def contributions(month: Month, standings: Iterable[Standing], tallies: Iterable[Tally], shares: Shares) -> (
-    RegionContribution
-):
+def contributions(
+    month: Month, standings: Iterable[Standing], tallies: Iterable[Tally], shares: Shares
+) -> RegionContribution:
     """Puts what providers should bear beside what they did; a provider without a tally did nothing.
 
     ValueError: a tally of a provider without a standing: what it did would silently be left out.
@@ -408,9 +408,9 @@ class LowRun:
     months: int
 
 
-def low_run_after(run: LowRun | None, line: Contribution, month: Month, rules: ShareRules = ShareRules()) -> (
-    LowRun | None
-):
+def low_run_after(
+    run: LowRun | None, line: Contribution, month: Month, rules: ShareRules = ShareRules()
+) -> LowRun | None:
     """The run of low months after this one; None when this month ends it.
 
     A month whose target is below 72 h is not judged, since one client more or less would decide; it ends the run.

@@ -1,0 +1,636 @@
+"""A round of the region's waiting list: which provider is asked to carry which waiting client, and why not another.
+
+In red, clients are distributed over all contracted providers by the region plan (S1, rule 27), and before red where
+the plan says so, at the region's mean duration (S1, rule 27a). The order of urgency, the choice of the lowest
+relative burden and the ways to break ties are PROPOSAL.
+
+One client after the other, in order of urgency, goes to the provider with the lowest relative burden
+(c_i + A_i) / w_i among those that are contracted with her insurer, serve her PC4, have room for all that she is owed,
+and have not declined her. Her own preference settles a tie, then a lot. Where nobody has room, proposals that nobody
+has accepted yet are moved along the shortest chain that makes room: without it, who came first would decide how many
+are placed at all. An accepted proposal never moves.
+
+A round is a value in and a value out. Its result depends neither on the order in which clients or providers are given
+nor on providers' names.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from fractions import Fraction
+from functools import cmp_to_key
+from hashlib import sha256
+from math import lcm
+
+from hub.domain.fair_share import MINUTES_PER_HOUR, Share
+from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, Uzovi
+
+
+class UrgencyKey(StrEnum):
+    """What a plan may order its waiting list by; the first key of `AllocationRules.urgency` that differs decides."""
+
+    DUE_DATE = "due_date"
+    TIME_ON_LIST = "time_on_list"
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationRules:
+    """A region plan's constants for its waiting list. PROPOSAL where no source is named.
+
+    `floor_minutes`: 24 h of physical care (S1, rule 6). `hospital_day_minutes`: deducted for each day in hospital
+    (S1, rule 7; the amount is PROPOSAL). `partus_minutes`: added where the provider assists at the birth and no
+    partus pool carries those hours (rule 42); 0 where a pool does. `kraamcentrum_places`: offered in order of urgency
+    to clients for whom no provider has room (S0, rule 42; an offer, rule 41).
+    """
+
+    urgency: tuple[UrgencyKey, ...] = (UrgencyKey.DUE_DATE, UrgencyKey.TIME_ON_LIST)
+    floor_minutes: int = 24 * MINUTES_PER_HOUR
+    hospital_day_minutes: int = 3 * MINUTES_PER_HOUR
+    partus_minutes: int = 0
+    kraamcentrum_places: int = 0
+    urgent_within_days: int = 7
+
+
+def owed_minutes(rules: AllocationRules, hospital_days: int = 0, mean_minutes: int | None = None) -> int:
+    """What a provider must have room for to be allocated one client.
+
+    Minimal care, or the region's mean when `mean_minutes` is given, less the hospital days, never below zero, plus
+    the hours at the birth where no pool carries them. ValueError: a negative number of days.
+    """
+    if hospital_days < 0:
+        raise ValueError(f"found {hospital_days} hospital days, expected none below zero")
+    basis = rules.floor_minutes if mean_minutes is None else max(rules.floor_minutes, mean_minutes)
+    return max(0, basis - hospital_days * rules.hospital_day_minutes) + rules.partus_minutes
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingClient:
+    """A client on the regional waiting list. The care she is owed is in `owed_minutes` (see the function).
+
+    `requested_at_ms` is when she came on the list, in milliseconds since 1970 UTC. `insurer` None: unknown, then any
+    contract will do. `declined_by` holds providers that declined her proposal, `refused` those that she refused
+    herself: neither is ever proposed again for her.
+    """
+
+    id: RecordId
+    pc4: Pc4
+    owed_minutes: int
+    requested_at_ms: int
+    due_on: date | None = None
+    insurer: Uzovi | None = None
+    preferred: Agb | None = None
+    declined_by: frozenset[Agb] = frozenset()
+    refused: frozenset[Agb] = frozenset()
+    kraamcentrum_declined: bool = False
+
+    @property
+    def barred(self) -> frozenset[Agb]:
+        """Providers that are out of the question for her, whoever said no."""
+        return self.declined_by | self.refused
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceArea:
+    """Where one insurer has contracted a provider to deliver (rule 37: lists differ). `insurer` None: every insurer."""
+
+    insurer: Uzovi | None
+    postcodes: frozenset[Pc4]
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A contracted provider as a round sees it.
+
+    `weight` and `carry_minutes` are those of its share; `spare_minutes` is U, `allocated_minutes` is A: its open and
+    accepted proposals, those in `Round.open_proposals` included.
+    ValueError: room without weight; its burden could not be compared.
+    """
+
+    provider: Agb
+    weight: Fraction
+    carry_minutes: int
+    spare_minutes: int
+    allocated_minutes: int
+    areas: tuple[ServiceArea, ...]
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0 and self.room_minutes > 0:
+            raise ValueError(
+                f"found weight {self.weight} for {self.provider}, expected more than zero where it has room"
+            )
+
+    @property
+    def room_minutes(self) -> int:
+        """What it can still be allocated; negative where its spare time shrank after it was allocated clients."""
+        return self.spare_minutes - self.allocated_minutes
+
+    @classmethod
+    def of_share(cls, share: Share, allocated_minutes: int, areas: tuple[ServiceArea, ...]) -> "Bearer":
+        """The provider of a share, with what it was allocated so far and where it is contracted."""
+        return cls(share.provider, share.weight, share.carry_minutes, share.spare_minutes, allocated_minutes, areas)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProposal:
+    """A proposal of an earlier round that nobody has answered yet; it may move where that places one more client."""
+
+    client: WaitingClient
+    provider: Agb
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """All that one round reads. `on` is the date of the round (it enters the lots, nothing else)."""
+
+    region: RegionCode
+    on: date
+    bearers: tuple[Bearer, ...]
+    waiting: tuple[WaitingClient, ...]
+    open_proposals: tuple[OpenProposal, ...] = ()
+    rules: AllocationRules = AllocationRules()
+
+
+class Chosen(StrEnum):
+    """Why this provider. The first that applies speaks."""
+
+    MADE_ROOM = "made_room"
+    """Open proposals of others were moved away, since nobody had room for her."""
+    GAVE_WAY = "gave_way"
+    """Her proposal was moved here, so that one more client could be placed where she was."""
+    ONLY_CANDIDATE = "only_candidate"
+    """Nobody else could take her."""
+    LOWEST_BURDEN = "lowest_burden"
+    """It carries least for its weight."""
+    PREFERRED = "preferred"
+    """Equal burdens, and she prefers it."""
+    LOT = "lot"
+    """Equal burdens, no preference among them: drawn."""
+
+
+class NotChosen(StrEnum):
+    """Why not that provider. The first that applies speaks."""
+
+    NO_CONTRACT = "no_contract"
+    NOT_IN_POSTCODE = "not_in_postcode"
+    DECLINED_HER = "declined_her"
+    REFUSED_BY_HER = "refused_by_her"
+    GAVE_WAY = "gave_way"
+    """She was placed here, and moved so that one more client could be."""
+    NO_ROOM = "no_room"
+    HIGHER_BURDEN = "higher_burden"
+    NOT_PREFERRED = "not_preferred"
+    LOT = "lot"
+
+
+class Unplaceable(StrEnum):
+    """Why nobody was proposed. The first that applies speaks; it is published."""
+
+    NOTHING_OWED = "nothing_owed"
+    NO_PROVIDER = "no_provider"
+    NO_CONTRACT = "no_contract"
+    NO_PROVIDER_SERVES_POSTCODE = "no_provider_serves_postcode"
+    ALL_DECLINED = "all_declined"
+    NO_ROOM = "no_room"
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A provider that did not get this client. For the coordinator only.
+
+    `room_minutes` and `burden_minutes` (c + A, before dividing by the weight) are those of the moment of the choice;
+    None where the provider was out of the question whatever its figures.
+    """
+
+    provider: Agb
+    why: NotChosen
+    room_minutes: int | None = None
+    burden_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A proposal of this round: this provider is asked to carry this client.
+
+    `moved` names the clients whose proposals were moved to make room for her. `burden_minutes` (c + A before her) and
+    `passed_over` (who might have taken her first, then who could not; each in the order of the AGB codes) are for the
+    coordinator only.
+    """
+
+    client: RecordId
+    provider: Agb
+    minutes: int
+    why: Chosen
+    burden_minutes: int
+    passed_over: tuple[PassedOver, ...]
+    moved: tuple[RecordId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An open proposal of an earlier round that this round withdraws at one provider and makes at another."""
+
+    source: Agb
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class CentrumOffer:
+    """No provider has room for her; a place in a kraamcentrum is offered. Declining it is no refusal of care."""
+
+    client: RecordId
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Nobody was proposed for her; she stays on the list and the reason is published."""
+
+    client: RecordId
+    why: Unplaceable
+    passed_over: tuple[PassedOver, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a round proposes, each in the round's order of urgency."""
+
+    placements: tuple[Placement, ...]
+    moves: tuple[Move, ...]
+    centrum_offers: tuple[CentrumOffer, ...]
+    unplaced: tuple[Unplaced, ...]
+
+
+def in_order_of_urgency(clients: Iterable[WaitingClient], rules: AllocationRules) -> list[WaitingClient]:
+    """The plan's order. A client without a due date comes after those with one; between equals a lot by id decides."""
+
+    def key(client: WaitingClient) -> tuple[int | str, ...]:
+        parts: list[int | str] = []
+        for urgency in rules.urgency:
+            match urgency:
+                case UrgencyKey.DUE_DATE:
+                    parts.append(client.due_on.toordinal() if client.due_on else date.max.toordinal() + 1)
+                case UrgencyKey.TIME_ON_LIST:
+                    parts.append(client.requested_at_ms)
+        return (*parts, sha256(client.id.encode()).hexdigest(), client.id)
+
+    return sorted(clients, key=key)
+
+
+def is_urgent(client: WaitingClient, today: date, rules: AllocationRules) -> bool:
+    """Whether she cannot wait for the daily round: her due date is at most `urgent_within_days` away, or past."""
+    return client.due_on is not None and (client.due_on - today).days <= rules.urgent_within_days
+
+
+def allocate(round_: Round) -> Outcome:
+    """Proposes a provider for each waiting client that can be placed, and says why for each one that cannot.
+
+    ValueError: a client or provider given twice, or an open proposal of a provider that takes no part.
+    """
+    return _Book(round_).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Providers that may take clients of one insurer in one PC4, and those that may not, each with its reason."""
+
+    eligible: tuple[int, ...]
+    excluded: tuple[PassedOver, ...]
+    when_nobody: Unplaceable
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One move of a chain: this client leaves one provider for another (indexes into the book)."""
+
+    client: WaitingClient
+    source: int
+    target: int
+
+
+class _Book:
+    """The working state of one round: who carries what so far. Providers are indexes in the order of their AGB codes.
+
+    Cost: setting up is linear in what the round holds; a placement looks at the providers that serve the client and
+    never at the other clients; a chain search visits each provider at most once, and a search that failed marks what
+    it visited as a dead end, so that a long list in a full region is not searched again for each client.
+    """
+
+    def __init__(self, round_: Round) -> None:
+        self.round = round_
+        self.bearers = sorted(round_.bearers, key=lambda bearer: bearer.provider)
+        self.index = {bearer.provider: index for index, bearer in enumerate(self.bearers)}
+        self.waiting = in_order_of_urgency(round_.waiting, round_.rules)
+        _check_once("provider", [bearer.provider for bearer in self.bearers])
+        _check_once(
+            "client", sorted([*(one.id for one in round_.waiting), *(one.client.id for one in round_.open_proposals)])
+        )
+        scale = lcm(*(bearer.weight.denominator for bearer in self.bearers)) if self.bearers else 1
+        self.weight = [int(bearer.weight * scale) for bearer in self.bearers]
+        self.burden = [bearer.carry_minutes + bearer.allocated_minutes for bearer in self.bearers]
+        self.room = [bearer.room_minutes for bearer in self.bearers]
+        self.choices: dict[tuple[Uzovi | None, Pc4], _Choice] = {}
+        self.fresh: list[dict[RecordId, WaitingClient]] = [{} for _ in self.bearers]
+        self.earlier: list[dict[RecordId, WaitingClient]] = [{} for _ in self.bearers]
+        self.original: dict[RecordId, int] = {}
+        by_id = {proposal.client.id: proposal for proposal in round_.open_proposals}
+        for client in in_order_of_urgency((proposal.client for proposal in round_.open_proposals), round_.rules):
+            provider = by_id[client.id].provider
+            if provider not in self.index:
+                raise ValueError(f"found an open proposal to {provider}, expected one of the providers of the round")
+            self.original[client.id] = self.index[provider]
+            self.earlier[self.index[provider]][client.id] = client
+        self.placed: dict[RecordId, Placement] = {}
+        self.dead_end_from: dict[int, int] = {}
+        self.lots: _Lots | None = None
+
+    def run(self) -> Outcome:
+        unplaced: list[Unplaced] = []
+        offers: list[CentrumOffer] = []
+        for client in self.waiting:
+            refusal = self._place(client)
+            if refusal is None:
+                continue
+            nothing_owed = refusal.why is Unplaceable.NOTHING_OWED
+            if nothing_owed or client.kraamcentrum_declined or len(offers) >= self.round.rules.kraamcentrum_places:
+                unplaced.append(refusal)
+            else:
+                offers.append(CentrumOffer(client.id))
+        placements = tuple(self.placed[client.id] for client in self.waiting if client.id in self.placed)
+        moves = tuple(
+            Move(self.bearers[source].provider, self.placed[id_])
+            for id_, source in self.original.items()
+            if id_ in self.placed and self.placed[id_].provider != self.bearers[source].provider
+        )
+        return Outcome(placements, moves, tuple(offers), tuple(unplaced))
+
+    def _place(self, client: WaitingClient) -> Unplaced | None:
+        """Places her, directly or over a chain; or says why not."""
+        if client.owed_minutes <= 0:
+            return Unplaced(client.id, Unplaceable.NOTHING_OWED, ())
+        choice = self._choice(client)
+        best = self._lowest_burden(client, choice.eligible)
+        if best is not None:
+            placement = self._explain(client, best, choice, moved_from=None)
+            self._put(client, best, placement)
+            return None
+        barred = client.barred
+        open_to_her = [index for index in choice.eligible if self.bearers[index].provider not in barred]
+        chain = self._chain(client, open_to_her)
+        if chain:
+            self._follow(client, chain, choice)
+            return None
+        if not choice.eligible:
+            why = choice.when_nobody
+        else:
+            why = Unplaceable.NO_ROOM if open_to_her else Unplaceable.ALL_DECLINED
+        return Unplaced(client.id, why, self._passed_over(client, None, choice, moved_from=None))
+
+    def _choice(self, client: WaitingClient) -> _Choice:
+        key = (client.insurer, client.pc4)
+        found = self.choices.get(key)
+        if found is None:
+            found = self.choices[key] = self._new_choice(*key)
+        return found
+
+    def _new_choice(self, insurer: Uzovi | None, pc4: Pc4) -> _Choice:
+        eligible: list[int] = []
+        excluded: list[PassedOver] = []
+        when_nobody = Unplaceable.NO_CONTRACT if self.bearers else Unplaceable.NO_PROVIDER
+        for index, bearer in enumerate(self.bearers):
+            hers = [area for area in bearer.areas if insurer is None or area.insurer is None or area.insurer == insurer]
+            if any(pc4 in area.postcodes for area in hers):
+                eligible.append(index)
+            elif hers:
+                excluded.append(PassedOver(bearer.provider, NotChosen.NOT_IN_POSTCODE))
+                when_nobody = Unplaceable.NO_PROVIDER_SERVES_POSTCODE
+            else:
+                excluded.append(PassedOver(bearer.provider, NotChosen.NO_CONTRACT))
+        return _Choice(tuple(eligible), tuple(excluded), when_nobody)
+
+    def _lowest_burden(self, client: WaitingClient, eligible: Iterable[int]) -> int | None:
+        """The provider that carries least for its weight, among those with room for all that she is owed."""
+        owed, barred = client.owed_minutes, client.barred
+        best: int | None = None
+        for index in eligible:
+            if self.room[index] < owed or (barred and self.bearers[index].provider in barred):
+                continue
+            if best is None or self._comes_before(client, index, best):
+                best = index
+        return best
+
+    def _comes_before(self, client: WaitingClient, one: int, other: int) -> bool:
+        """Compares two relative burdens exactly; then her preference, then the lot."""
+        difference = self.burden[one] * self.weight[other] - self.burden[other] * self.weight[one]
+        if difference:
+            return difference < 0
+        if client.preferred is not None:
+            if self.bearers[one].provider == client.preferred:
+                return True
+            if self.bearers[other].provider == client.preferred:
+                return False
+        return self._lot(client, one) < self._lot(client, other)
+
+    def _lot(self, client: WaitingClient, index: int) -> tuple[bytes, bytes]:
+        if self.lots is None:
+            self.lots = _Lots(self.round)
+        return self.lots.draw(client.id, self.bearers[index].provider)
+
+    def _put(self, client: WaitingClient, index: int, placement: Placement) -> None:
+        self.placed[client.id] = placement
+        (self.earlier if client.id in self.original else self.fresh)[index][client.id] = client
+        self.burden[index] += client.owed_minutes
+        self.room[index] -= client.owed_minutes
+        if index in self.dead_end_from:
+            self.dead_end_from.clear()
+
+    def _take(self, client: WaitingClient, index: int) -> None:
+        del (self.earlier if client.id in self.original else self.fresh)[index][client.id]
+        self.burden[index] -= client.owed_minutes
+        self.room[index] += client.owed_minutes
+
+    def _chain(self, client: WaitingClient, entries: Sequence[int]) -> list[_Step]:
+        """The shortest chain of moves after which some provider in `entries` has room for her; empty if there is none.
+
+        Breadth first over providers, the least burdened first. Of each provider one client may leave: those placed in
+        this round before those whose proposal is out already. Exact where all are owed the same; where they are not,
+        a chain that would need two clients to leave one provider is not found.
+        """
+        entering = {
+            index: client.owed_minutes for index in entries if not self._is_dead_end(index, client.owed_minutes)
+        }
+        if not entering:
+            return []
+        rank = self._rank_by_burden(client)
+        queue = deque(sorted(entering, key=rank.__getitem__))
+        arrived_by: dict[int, _Step] = {}
+        while queue:
+            source = queue.popleft()
+            short = entering[source] - self.room[source]
+            on_the_way = self._way_to(source, arrived_by)
+            for mover in self._movable(source):
+                if mover.owed_minutes < short:
+                    continue
+                onward = [index for index in self._choice(mover).eligible if index not in on_the_way]
+                target = self._lowest_burden(mover, onward)
+                if target is not None:
+                    return self._trace(_Step(mover, source, target), arrived_by)
+                for index in sorted(onward, key=rank.__getitem__):
+                    if (
+                        index not in entering
+                        and self.bearers[index].provider not in mover.barred
+                        and not self._is_dead_end(index, mover.owed_minutes)
+                    ):
+                        entering[index] = mover.owed_minutes
+                        arrived_by[index] = _Step(mover, source, index)
+                        queue.append(index)
+        for index, minutes in entering.items():
+            self.dead_end_from[index] = min(minutes, self.dead_end_from.get(index, minutes))
+        return []
+
+    def _is_dead_end(self, index: int, minutes: int) -> bool:
+        return minutes >= self.dead_end_from.get(index, minutes + 1)
+
+    def _rank_by_burden(self, client: WaitingClient) -> dict[int, int]:
+        def compare(one: int, other: int) -> int:
+            return -1 if self._comes_before(client, one, other) else 1
+
+        return {index: rank for rank, index in enumerate(sorted(range(len(self.bearers)), key=cmp_to_key(compare)))}
+
+    def _movable(self, index: int) -> Iterator[WaitingClient]:
+        yield from self.fresh[index].values()
+        yield from self.earlier[index].values()
+
+    @staticmethod
+    def _way_to(index: int, arrived_by: dict[int, _Step]) -> frozenset[int]:
+        """Where the chain has been: what room it has there is spoken for."""
+        way = {index}
+        while index in arrived_by:
+            index = arrived_by[index].source
+            way.add(index)
+        return frozenset(way)
+
+    @staticmethod
+    def _trace(last: _Step, arrived_by: dict[int, _Step]) -> list[_Step]:
+        """The chain from its free end back to where she enters."""
+        steps = [last]
+        while steps[-1].source in arrived_by:
+            steps.append(arrived_by[steps[-1].source])
+        return steps
+
+    def _follow(self, client: WaitingClient, chain: Sequence[_Step], choice: _Choice) -> None:
+        entered = chain[-1].source
+        hers = self._explain(client, entered, choice, None, moved=tuple(step.client.id for step in chain))
+        for step in chain:
+            placement = self._explain(step.client, step.target, self._choice(step.client), moved_from=step.source)
+            self._take(step.client, step.source)
+            self._put(step.client, step.target, placement)
+        self._put(client, entered, hers)
+
+    def _explain(
+        self,
+        client: WaitingClient,
+        chosen: int,
+        choice: _Choice,
+        moved_from: int | None,
+        moved: tuple[RecordId, ...] = (),
+    ) -> Placement:
+        passed_over = self._passed_over(client, chosen, choice, moved_from)
+        others = {passed.why for passed in passed_over}
+        if moved:
+            why = Chosen.MADE_ROOM
+        elif moved_from is not None:
+            why = Chosen.GAVE_WAY
+        elif NotChosen.NOT_PREFERRED in others:
+            why = Chosen.PREFERRED
+        elif NotChosen.LOT in others:
+            why = Chosen.LOT
+        elif NotChosen.HIGHER_BURDEN in others:
+            why = Chosen.LOWEST_BURDEN
+        else:
+            why = Chosen.ONLY_CANDIDATE
+        return Placement(
+            client=client.id,
+            provider=self.bearers[chosen].provider,
+            minutes=client.owed_minutes,
+            why=why,
+            burden_minutes=self.burden[chosen],
+            passed_over=passed_over,
+            moved=moved,
+        )
+
+    def _passed_over(
+        self, client: WaitingClient, chosen: int | None, choice: _Choice, moved_from: int | None
+    ) -> tuple[PassedOver, ...]:
+        return (
+            *(
+                PassedOver(
+                    self.bearers[index].provider,
+                    NotChosen.GAVE_WAY if index == moved_from else self._why_not(client, index, chosen),
+                    self.room[index],
+                    self.burden[index],
+                )
+                for index in choice.eligible
+                if index != chosen
+            ),
+            *choice.excluded,
+        )
+
+    def _why_not(self, client: WaitingClient, index: int, chosen: int | None) -> NotChosen:
+        provider = self.bearers[index].provider
+        if provider in client.declined_by:
+            return NotChosen.DECLINED_HER
+        if provider in client.refused:
+            return NotChosen.REFUSED_BY_HER
+        if chosen is None or self.room[index] < client.owed_minutes:
+            return NotChosen.NO_ROOM
+        if self.burden[index] * self.weight[chosen] != self.burden[chosen] * self.weight[index]:
+            return NotChosen.HIGHER_BURDEN
+        if self.bearers[chosen].provider == client.preferred:
+            return NotChosen.NOT_PREFERRED
+        return NotChosen.LOT
+
+
+class _Lots:
+    """Draws between providers that carry equally much, so that nobody can choose a name that wins.
+
+    A lot is a hash over the client and all that the round says about a provider except its name. Only providers of
+    whom the round says exactly the same are told apart by name, in one order for the whole round: they are
+    interchangeable, so which of them comes first changes nothing but the name on the proposal. (A hash over client
+    and name would not do: it would deal twins a different hand for each client, so that a new name could change how
+    much each of them gets.)
+    """
+
+    def __init__(self, round_: Round) -> None:
+        self.seed = f"{round_.region}\n{round_.on.isoformat()}"
+        said: dict[Agb, list[str]] = {bearer.provider: [] for bearer in round_.bearers}
+        clients = [*round_.waiting, *(proposal.client for proposal in round_.open_proposals)]
+        for client in clients:
+            mentions = [("declined", client.declined_by), ("refused", client.refused)]
+            if client.preferred is not None:
+                mentions.append(("preferred", frozenset({client.preferred})))
+            for what, providers in mentions:
+                for provider in sorted(providers):
+                    if provider in said:
+                        said[provider].append(f"{what} {client.id}")
+        for proposal in round_.open_proposals:
+            said[proposal.provider].append(f"open {proposal.client.id}")
+        self.content: dict[Agb, bytes] = {}
+        self.place: dict[Agb, bytes] = {}
+        for bearer in round_.bearers:
+            figures = (bearer.weight, bearer.carry_minutes, bearer.spare_minutes, bearer.allocated_minutes)
+            areas = sorted(f"{area.insurer} {','.join(sorted(area.postcodes))}" for area in bearer.areas)
+            text = "\n".join([*map(str, figures), *areas, *sorted(said[bearer.provider])])
+            self.content[bearer.provider] = sha256(text.encode()).digest()
+            self.place[bearer.provider] = sha256(f"{self.seed}\n{bearer.provider}".encode()).digest()
+
+    def draw(self, client: RecordId, provider: Agb) -> tuple[bytes, bytes]:
+        """Her lot for this provider; the lowest wins."""
+        lot = sha256(f"{self.seed}\n{client}\n".encode() + self.content[provider]).digest()
+        return lot, self.place[provider]
+
+
+def _check_once(what: str, sorted_ids: Sequence[str]) -> None:
+    for one, next_one in zip(sorted_ids, sorted_ids[1:], strict=False):
+        if one == next_one:
+            raise ValueError(f"found {what} {one} twice in one round, expected each {what} once")
