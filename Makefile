@@ -1,0 +1,58 @@
+# What people type. Needs python3.11, git and make; everything else lands in .venv.
+# ARGS is passed on: make run ARGS="--seed 3 --clients 4000", make test ARGS="tests/domain -x".
+PYTHON ?= python3.11
+ARGS ?=
+BIN := .venv/bin
+STAMP := .venv/.complete
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test check bench chaos audit lock format
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## install what requirements.lock names, and the embedded Kafka; nothing to do when complete
+
+# The stamp comes last, so that a set-up that was cut off is taken up again. pip takes only files with the lock's hashes.
+$(STAMP): requirements.lock pyproject.toml
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m hub.local.kafka --prefetch
+	@touch $(STAMP)
+
+run: $(STAMP) ## the demo: simulated tenants on the embedded Kafka, a summary, a page to look at
+	@$(BIN)/hub demo $(ARGS)
+
+test: $(STAMP) ## every test but chaos
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP) ## lint, format, types, imports, and everything generated against its source
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/hub schemas check
+	$(BIN)/hub docs --check
+
+bench: $(STAMP) ## rates and latencies, beside a plain agent and a bare loop on the same broker
+	@$(BIN)/hub bench $(ARGS)
+
+chaos: $(STAMP) ## kill workers in the middle of their work and compare what is left with the oracle
+	@$(BIN)/python -m pytest -m chaos tests/chaos $(ARGS)
+
+audit: $(STAMP) ## known vulnerabilities in requirements.lock; asks a service on the internet
+	$(BIN)/pip-audit --require-hashes -r requirements.lock
+
+format: $(STAMP) ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# --no-emit-index-url: the lock names files by hash and never where they came from.
+lock: ## compile requirements.lock anew from pyproject.toml
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv
+	.venv-lock/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url \
+		--python-version 3.11 --custom-compile-command "make lock" --upgrade --quiet -o requirements.lock
+	rm -rf .venv-lock
