@@ -1,0 +1,286 @@
+"""The one catalogue: which types exist, who may send them, where they go; which topics exist, who reads and writes them.
+
+Topics, access rules, AsyncAPI and the README's table are rendered from here (hub/contracts/render.py) and checked for
+drift. Nobody else types a topic name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from hub.domain import events as e
+from hub.domain import facts as f
+from hub.domain.identifiers import TenantId
+from hub.domain.reference import Reference, Role
+
+REGION_LOG: Final = "region-log"
+IDENTITY_LOG: Final = "identity-log"
+LINKS: Final = "links"
+REGION_FACTS: Final = "region-facts"
+REGION_SNAPSHOTS: Final = "region-snapshots"
+MATCH_SNAPSHOTS: Final = "match-snapshots"
+ALERTS: Final = "alerts"
+REGION_STATUS: Final = "region-status"
+IN_FORCE: Final = "in-force"
+CONTROL: Final = "control"
+
+DAY_MS: Final = 86_400_000
+FOREVER_MS: Final = -1
+INBOX_BYTES_MAX: Final = 1_048_576
+DEAD_LETTER_BYTES_MAX: Final = INBOX_BYTES_MAX + 65_536
+
+
+class Destination(StrEnum):
+    """Where an input goes. `EVERY_REGION` includes `NL`, whose copy comes last and issues the receipt."""
+
+    BY_PC4 = "by_pc4"
+    BY_REGION = "by_region"
+    EVERY_REGION = "every_region"
+    NATIONAL = "national"
+
+
+@dataclass(frozen=True, slots=True)
+class InputType:
+    """One type that tenants may publish. `identity_log` says whether the match fold needs it too."""
+
+    kind: type[Any]
+    writers: tuple[Role, ...]
+    destination: Destination
+    identity_log: bool = False
+
+
+INPUTS: Final[dict[type[Any], InputType]] = {
+    row.kind: row
+    for row in (
+        InputType(e.RegistrationSubmitted, (Role.PACKAGE,), Destination.BY_PC4, identity_log=True),
+        InputType(e.CareDelivered, (Role.PACKAGE,), Destination.BY_PC4),
+        InputType(e.CareEnded, (Role.PACKAGE,), Destination.BY_PC4),
+        InputType(e.CapacityDeclared, (Role.PACKAGE,), Destination.BY_REGION),
+        InputType(e.FullDeclared, (Role.PACKAGE,), Destination.BY_REGION),
+        InputType(e.MeasureReported, (Role.PACKAGE, Role.KSV), Destination.BY_REGION),
+        InputType(e.WaitingClientListed, (Role.WAITLIST,), Destination.BY_PC4, identity_log=True),
+        InputType(e.AllocationAnswered, (Role.PACKAGE, Role.KSV), Destination.BY_REGION),
+        InputType(e.AllocationOverridden, (Role.KSV,), Destination.BY_REGION),
+        InputType(e.ContractDeclared, (Role.INSURER,), Destination.EVERY_REGION),
+        InputType(e.ProviderFiguresPublished, (Role.INSURER,), Destination.BY_REGION),
+        InputType(e.NonContractedDeliverySeen, (Role.INSURER,), Destination.BY_REGION),
+        InputType(e.BenchmarkPublished, (Role.INSURER,), Destination.BY_REGION),
+        InputType(e.GuidelineAdopted, (Role.KSV,), Destination.BY_REGION),
+        InputType(e.RegionPlanConcurred, (Role.INSURER,), Destination.BY_REGION),
+        InputType(e.ColourDeclared, (Role.KSV,), Destination.BY_REGION),
+        InputType(e.RedThreatSignalled, (Role.KSV, Role.PACKAGE), Destination.BY_REGION),
+        InputType(e.FindingRaised, (Role.KSV, Role.INSURER), Destination.BY_REGION),
+        InputType(e.MandateGranted, (Role.OFFICE,), Destination.EVERY_REGION),
+        InputType(e.InForceAcknowledged, (Role.PACKAGE,), Destination.BY_REGION),
+        InputType(e.AlertAcknowledged, (Role.KSV, Role.OPS), Destination.BY_REGION),
+        InputType(e.DuplicateFeedbackGiven, (Role.KSV, Role.PACKAGE), Destination.BY_REGION, identity_log=True),
+        InputType(e.HoldReleased, (Role.OFFICE,), Destination.NATIONAL, identity_log=True),
+        InputType(e.DayStarted, (Role.CLOCK,), Destination.EVERY_REGION, identity_log=True),
+    )
+}
+INPUT_KINDS: Final = frozenset(INPUTS)
+
+
+class Audience(StrEnum):
+    """Who gets a fact: one tenant, everybody of a shared topic, the newest per key, or the hub's machines alone."""
+
+    TENANT = "tenant"
+    SHARED = "shared"
+    COMPACTED = "compacted"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputType:
+    """One type of fact. For a tenant `topic` is the kind in `out.<kind>.<tenant>`, else the whole name."""
+
+    kind: type[Any]
+    audience: Audience
+    topic: str
+    roles: tuple[Role, ...]
+
+
+_EVERYONE: Final = (Role.PACKAGE, Role.INSURER, Role.WAITLIST, Role.KSV, Role.OFFICE, Role.OPS, Role.BO, Role.VSV)
+_SENDERS: Final = (Role.PACKAGE, Role.INSURER, Role.WAITLIST, Role.KSV, Role.OFFICE, Role.CLOCK, Role.OPS)
+
+OUTPUTS: Final[dict[type[Any], OutputType]] = {
+    row.kind: row
+    for row in (
+        OutputType(f.ReceiptIssued, Audience.TENANT, "receipts", _SENDERS),
+        OutputType(f.DuplicateSignalled, Audience.TENANT, "signals", (Role.PACKAGE, Role.KSV)),
+        OutputType(f.AllocationStated, Audience.TENANT, "allocations", (Role.PACKAGE, Role.WAITLIST, Role.KSV)),
+        OutputType(f.MediationRequested, Audience.TENANT, "mediation", (Role.INSURER,)),
+        OutputType(f.FairShareStated, Audience.TENANT, "fair-share", (Role.PACKAGE, Role.INSURER, Role.KSV)),
+        OutputType(f.ComplianceFound, Audience.TENANT, "compliance", (Role.PACKAGE, Role.INSURER, Role.KSV, Role.BO)),
+        OutputType(f.CapacityRequested, Audience.TENANT, "capacity-requests", (Role.PACKAGE,)),
+        OutputType(f.ProviderRoomStated, Audience.TENANT, "room", (Role.PACKAGE,)),
+        OutputType(f.RegionCapacityStated, Audience.TENANT, "capacity", (Role.KSV, Role.INSURER)),
+        OutputType(f.DayClosed, Audience.TENANT, "days", (Role.CLOCK,)),
+        OutputType(f.AlertChanged, Audience.TENANT, "alerts", (Role.KSV,)),
+        OutputType(f.RegionStatusChanged, Audience.COMPACTED, REGION_STATUS, _EVERYONE),
+        OutputType(f.GuidelineInForce, Audience.COMPACTED, IN_FORCE, _EVERYONE),
+        OutputType(e.RecordSettled, Audience.INTERNAL, IDENTITY_LOG, ()),
+        OutputType(e.LinkFound, Audience.INTERNAL, REGION_LOG, ()),
+        OutputType(e.LinkEnded, Audience.INTERNAL, REGION_LOG, ()),
+        OutputType(e.RecordMoved, Audience.INTERNAL, REGION_LOG, ()),
+        OutputType(e.TenantHeld, Audience.INTERNAL, REGION_LOG, ()),
+    )
+}
+
+
+def inbox(tenant: TenantId) -> str:
+    """The topic that only this tenant, or a gateway that has authenticated it, may write."""
+    return f"inbox.{tenant}"
+
+
+def dead_letters(tenant: TenantId) -> str:
+    """What intake refused of this tenant, readable by it alone."""
+    return f"inbox.{tenant}.dlq"
+
+
+def tenant_of(topic: str) -> TenantId:
+    """The sender of an inbox topic: the name is the sender, the payload is never asked."""
+    return TenantId(topic.removeprefix("inbox.").removesuffix(".dlq"))
+
+
+def out_topic(kind: str, tenant: TenantId) -> str:
+    """Facts of one kind for one tenant."""
+    return f"out.{kind}.{tenant}"
+
+
+def destination_topic(fact: Any) -> str | None:
+    """Where delivery copies a fact, or None for what stays between the machines."""
+    row = OUTPUTS[type(fact)]
+    match row.audience:
+        case Audience.INTERNAL:
+            return None
+        case Audience.TENANT:
+            return out_topic(row.topic, fact.recipient) if fact.recipient else ALERTS
+        case _:
+            return row.topic
+
+
+INTAKE: Final = "hub-intake"
+REGION: Final = "hub-region"
+DUPLICATES: Final = "hub-duplicates"
+DELIVERY: Final = "hub-delivery"
+READ_MODEL: Final = "hub-readmodel"
+CONSOLE: Final = "hub-console"
+AUDITOR: Final = "hub-auditor"
+HUB_PRINCIPALS: Final = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, AUDITOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic as it must exist. `sensitivity`: open, business, client (pseudonymous), encoding (match fold only)."""
+
+    name: str
+    partitions: int
+    owner: str
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    retention_ms: int
+    sensitivity: str
+    carries: tuple[type[Any], ...]
+    key: str
+    compacted: bool = False
+    append_time: bool = False
+    bytes_max: int = INBOX_BYTES_MAX
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Broker settings of the topic."""
+        policy = "compact,delete" if self.compacted and self.retention_ms != FOREVER_MS else "compact" if self.compacted else "delete"
+        return {
+            "cleanup.policy": policy,
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(self.bytes_max),
+            "message.timestamp.type": "LogAppendTime" if self.append_time else "CreateTime",
+        }
+
+
+def principal_of(row_tenant: TenantId) -> str:
+    """The Kafka user of a tenant: its id."""
+    return row_tenant
+
+
+def topics_for(reference: Reference) -> Iterator[Topic]:
+    """Every topic that a cluster with these tables must have."""
+    n, out = reference.log_partitions, tuple(OUTPUTS)
+    logged = (*INPUTS, e.InputRefused)
+    encoded_days, year_ms = 400, 400 * DAY_MS
+    yield Topic(REGION_LOG, n, INTAKE, (INTAKE,), (REGION, AUDITOR), FOREVER_MS, "client", logged, "region")
+    yield Topic(IDENTITY_LOG, 1, INTAKE, (INTAKE,), (DUPLICATES, AUDITOR), encoded_days * DAY_MS, "encoding",
+                tuple(k for k, r in INPUTS.items() if r.identity_log) + (e.RecordSettled,), "identity")  # fmt: skip
+    yield Topic(LINKS, 1, DUPLICATES, (DUPLICATES,), (INTAKE, DUPLICATES, AUDITOR), FOREVER_MS, "client",
+                (e.LinkFound, e.LinkEnded, e.RecordMoved, e.TenantHeld), "identity")  # fmt: skip
+    yield Topic(REGION_FACTS, n, REGION, (REGION,), (REGION, INTAKE, DELIVERY, READ_MODEL, AUDITOR), FOREVER_MS, "client",
+                tuple(k for k in out if k not in (e.LinkFound, e.LinkEnded, e.RecordMoved, e.TenantHeld)), "region")  # fmt: skip
+    yield Topic(REGION_SNAPSHOTS, n, REGION, (REGION,), (REGION, AUDITOR), FOREVER_MS, "client", (), "state version/region/part", True)
+    yield Topic(MATCH_SNAPSHOTS, 1, DUPLICATES, (DUPLICATES,), (DUPLICATES, AUDITOR), year_ms, "encoding", (), "state version/region/part", True)
+    hub = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, AUDITOR)
+    yield Topic(CONTROL, 1, "admin", (), hub, FOREVER_MS, "open", (), "tables/<version>", True)
+    members = {role: tuple(principal_of(t) for t in reference.by_role[role]) for role in Role}
+    everyone = tuple(p for role in _EVERYONE for p in members[role])
+    yield Topic(ALERTS, 1, DELIVERY, (DELIVERY,), (*members[Role.OPS], AUDITOR), year_ms, "business", (f.AlertChanged,), "region")
+    yield Topic(REGION_STATUS, 1, DELIVERY, (DELIVERY,), (*everyone, AUDITOR), FOREVER_MS, "business", (f.RegionStatusChanged,), "region", True)
+    yield Topic(IN_FORCE, 1, DELIVERY, (DELIVERY,), (*everyone, AUDITOR), FOREVER_MS, "business", (f.GuidelineInForce,), "region/kind", True)
+    for row in reference.tenants:
+        own = principal_of(row.tenant)
+        sent = tuple(k for k, r in INPUTS.items() if row.role in r.writers)
+        if sent:
+            yield Topic(inbox(row.tenant), 1, own, (own,), (INTAKE, AUDITOR), 30 * DAY_MS, "client", sent, "record id", append_time=True)
+            yield Topic(dead_letters(row.tenant), 1, INTAKE, (INTAKE,), (own, AUDITOR), 14 * DAY_MS, "client", (), "record id",
+                        bytes_max=DEAD_LETTER_BYTES_MAX)  # fmt: skip
+        for kind, output in OUTPUTS.items():
+            if output.audience is Audience.TENANT and row.role in output.roles:
+                yield Topic(out_topic(output.topic, row.tenant), 1, DELIVERY, (DELIVERY,), (own, AUDITOR), 90 * DAY_MS, "client", (kind,), "region")
+
+
+@dataclass(frozen=True, slots=True)
+class Acl:
+    """One permission. `resource`: topic, group, transactional_id; `operation`: read, write, describe."""
+
+    principal: str
+    resource: str
+    name: str
+    prefixed: bool
+    operation: str
+
+
+GROUPS: Final = {
+    INTAKE: ("hub.intake",),
+    REGION: ("hub.region",),
+    DUPLICATES: ("hub.duplicates",),
+    DELIVERY: ("hub.delivery",),
+    READ_MODEL: ("hub.read-model",),
+    CONSOLE: ("hub.console",),
+    AUDITOR: ("hub.auditor",),
+}
+"""Consumer groups are prefixes: a role may have several below its own name."""
+TRANSACTIONS: Final = {REGION: "hub.region", DUPLICATES: "hub.duplicates", DELIVERY: "hub.delivery"}
+
+
+def acls_for(reference: Reference) -> Iterator[Acl]:
+    """Every permission that a cluster with these tables must grant; what is not listed is refused."""
+    for topic in topics_for(reference):
+        for writer in topic.writers:
+            yield Acl(writer, "topic", topic.name, False, "write")
+            yield Acl(writer, "topic", topic.name, False, "describe")
+        for reader in topic.readers:
+            yield Acl(reader, "topic", topic.name, False, "read")
+            yield Acl(reader, "topic", topic.name, False, "describe")
+    for principal, groups in GROUPS.items():
+        for group in groups:
+            yield Acl(principal, "group", group, True, "read")
+    for principal, name in TRANSACTIONS.items():
+        yield Acl(principal, "transactional_id", name, True, "write")
+        yield Acl(principal, "transactional_id", name, True, "describe")
+    for row in reference.tenants:
+        yield Acl(principal_of(row.tenant), "group", f"{row.tenant}.", True, "read")
+
+
+def principals(reference: Reference) -> tuple[str, ...]:
+    """Every Kafka user but the administrator."""
+    return (*HUB_PRINCIPALS, *(principal_of(row.tenant) for row in reference.tenants))

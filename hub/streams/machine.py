@@ -1,0 +1,283 @@
+"""A fold without its input and output: records of one log partition go in, records of facts come out.
+
+The carrier (carrier.py) moves bytes between Kafka and this machine; the auditor (hub/audit) runs the same machine over
+a dump. What is decided here, and nowhere else: that repeats yield nothing, where a fact stands in the one order, how
+its sequence per destination counts, and what a snapshot holds.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from hub.contracts import codec
+from hub.contracts.catalogue import destination_topic
+from hub.domain.facts import ReceiptIssued
+from hub.domain.identifiers import RegionCode, TenantId
+from hub.domain.logged import Logged
+from hub.domain.reference import Reference
+
+S = TypeVar("S")
+Headers = Sequence[tuple[str, bytes]]
+PART_BYTES_MAX: Final = 262_144
+_ENVELOPE: Final = "machine"
+"""Name of the part in which the machine keeps sources and sequences; no rule may use it."""
+_pack: Final = msgspec.msgpack.Encoder(order="deterministic").encode
+
+
+class Rules(Protocol[S]):
+    """What a fold decides. Deterministic and exact: it reads nothing but its state and the event."""
+
+    name: str
+    state_version: int
+
+    def open(self, region: RegionCode) -> S:
+        """The state before the first event."""
+        ...
+
+    def restore(self, region: RegionCode, parts: Mapping[str, bytes]) -> S:
+        """The state that `changed_parts` wrote."""
+        ...
+
+    def decide(self, state: S, logged: Logged[Any]) -> Sequence[Any]:
+        """What follows from one event. May change the state it is handed, which has one owner."""
+        ...
+
+    def changed_parts(self, state: S) -> dict[str, bytes | None]:
+        """Canonical bytes of each part changed since the last call; None where a part is gone."""
+        ...
+
+
+class LogRecord(NamedTuple):
+    """One record of a log partition."""
+
+    offset: int
+    timestamp_ms: int
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+class FactRecord(NamedTuple):
+    """One record for the facts topic. `position` is (log offset, index); `fact` is what the bytes hold."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    timestamp_ms: int
+    region: RegionCode
+    position: tuple[int, int]
+
+
+class Snapshot(NamedTuple):
+    """Parts changed since the last snapshot, None where one is gone, and the marker that makes them count."""
+
+    parts: dict[bytes, bytes | None]
+    marker: bytes
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """A region whose rule raised at `at`; its parts on the topic are true up to `next`."""
+
+    next: int
+    at: int
+    error: str
+
+
+class Marker(msgspec.Struct, frozen=True):
+    """What a snapshot stands for: everything below `next` is folded and its facts are acknowledged.
+
+    `facts_offset` is where the facts topic ended then: the tail to read for the last position published.
+    """
+
+    next: int
+    facts_offset: int
+    hash: str
+    stopped: dict[str, Stopped]
+
+
+class _Envelope(msgspec.Struct):
+    sources: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
+    sequences: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Slot(Generic[S]):
+    state: S
+    envelope: _Envelope
+    touched: bool = False
+
+
+def marker_key(state_version: int) -> bytes:
+    """Key of the marker record. `state_version` is part of every key: another version refolds from the log."""
+    return f"{state_version}/marker".encode()
+
+
+@dataclass
+class Machine(Generic[S]):
+    """One partition of one fold. `next` is the offset of the first record not folded yet."""
+
+    rules: Rules[S]
+    partition: int
+    log_topic: str
+    reference: Reference
+    generation: int = 1
+    next: int = 0
+    facts_offset: int = 0
+    published: dict[RegionCode, tuple[int, int]] = field(default_factory=dict)
+    stopped: dict[RegionCode, Stopped] = field(default_factory=dict)
+    _slots: dict[RegionCode, _Slot[S]] = field(default_factory=dict)
+    _resuming: dict[RegionCode, int] = field(default_factory=dict)
+    _hashes: dict[bytes, bytes] = field(default_factory=dict)
+    _durable: int = 0
+
+    def apply(self, records: Iterable[LogRecord]) -> list[FactRecord]:
+        """Fold records in order; returns the facts that nobody has published yet.
+
+        A record below `next` is a repeat of the log's reader and yields nothing, except for a region that resumes
+        after a stop. A rule that raises stops its region: see `stopped`.
+        """
+        out: list[FactRecord] = []
+        for record in records:
+            region = RegionCode(record.key.decode())
+            below = record.offset < self.next
+            if region in self.stopped or (below and record.offset < self._resuming.get(region, self.next)):
+                self.next = max(self.next, record.offset + 1)
+                continue
+            if below and region not in self._resuming:
+                continue
+            slot = self._slots.get(region)
+            if slot is None:
+                slot = self._slots[region] = _Slot(self.rules.open(region), _Envelope())
+            try:
+                facts = self._fold(slot, region, record)
+            except Exception as problem:
+                self._stop(region, record.offset, problem)
+                facts = []
+            bound = self.published.get(region, (-1, -1))
+            out.extend(fact for fact in facts if fact.position > bound)
+            self.next = max(self.next, record.offset + 1)
+        return out
+
+    def restore(self, parts: Mapping[bytes, bytes], marker: bytes | None) -> int:
+        """Take up where a snapshot stands; returns the offset from which the log must be read."""
+        if marker is None:
+            return 0
+        mark = msgspec.json.decode(marker, type=Marker)
+        self.next = self._durable = mark.next
+        self.facts_offset = mark.facts_offset
+        by_region: dict[str, dict[str, bytes]] = {}
+        for key, value in parts.items():
+            version, region, part = key.decode().split("/", 2)
+            if int(version) == self.rules.state_version:
+                by_region.setdefault(region, {})[part] = value
+                self._hashes[key] = hashlib.sha256(value).digest()
+        for region, named in sorted(by_region.items()):
+            envelope = msgspec.msgpack.decode(named.pop(_ENVELOPE), type=_Envelope)
+            self._slots[RegionCode(region)] = _Slot(self.rules.restore(RegionCode(region), named), envelope)
+        self._resuming = {RegionCode(r): s.next for r, s in mark.stopped.items()}
+        return min([self.next, *self._resuming.values()])
+
+    def snapshot(self) -> Snapshot:
+        """What changed since the last one, with its marker. Take it only when every fact below `next` is acknowledged."""
+        self._resuming.clear()
+        changed: dict[bytes, bytes | None] = {}
+        for region in sorted(self._slots):
+            slot = self._slots[region]
+            if not slot.touched:
+                continue
+            named = {**self.rules.changed_parts(slot.state), _ENVELOPE: _pack(slot.envelope)}
+            for part, value in sorted(named.items()):
+                key = f"{self.rules.state_version}/{region}/{part}".encode()
+                if value is None:
+                    if self._hashes.pop(key, None) is not None:
+                        changed[key] = None
+                elif (sha := hashlib.sha256(value).digest()) != self._hashes.get(key):
+                    if len(value) > PART_BYTES_MAX:
+                        raise ValueError(f"part {part} of {region} takes {len(value)} bytes, bound {PART_BYTES_MAX}")
+                    self._hashes[key] = sha
+                    changed[key] = value
+            slot.touched = False
+        self._durable = self.next
+        marker = Marker(self.next, self.facts_offset, self.state_hash(), {str(r): s for r, s in sorted(self.stopped.items())})
+        return Snapshot(changed, msgspec.json.encode(marker))
+
+    def state_hash(self) -> str:
+        """SHA-256 over the hashes of all parts in key order: equal states, equal hash."""
+        total = hashlib.sha256()
+        for key, sha in sorted(self._hashes.items()):
+            total.update(key)
+            total.update(sha)
+        return total.hexdigest()
+
+    def _stop(self, region: RegionCode, at: int, problem: Exception) -> None:
+        """Forget the half-changed state: what the snapshot topic holds is whole, up to the last durable marker."""
+        where = problem.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        line = f"{where.tb_frame.f_code.co_name}:{where.tb_lineno}" if where is not None else ""
+        self.stopped[region] = Stopped(self._resuming.get(region, self._durable), at, f"{type(problem).__name__} in {line}")
+        self._slots.pop(region, None)
+
+    def _fold(self, slot: _Slot[S], region: RegionCode, record: LogRecord) -> list[FactRecord]:
+        headers = dict(record.headers)
+        source, position = _source(headers["ce_hubsrc"].decode())
+        slot.touched = True
+        if position <= slot.envelope.sources.get(source, (-1, -1)):
+            return []
+        slot.envelope.sources[source] = position
+        logged = Logged(
+            event=codec.decode(record.value),
+            region=region,
+            tenant=TenantId(headers["ce_hubtenant"].decode()),
+            source=source,
+            source_position=position,
+            home="ce_hubhome" in headers,
+            content=headers.get("ce_hubcontent", b""),
+            offset=record.offset,
+        )
+        time, src = _rfc3339(record.timestamp_ms), headers["ce_hubsrc"]
+        return [
+            self._wrap(slot, fact, region, (record.offset, index), record.timestamp_ms, time, src)
+            for index, fact in enumerate(self.rules.decide(slot.state, logged))
+        ]
+
+    def _wrap(
+        self, slot: _Slot[S], fact: Any, region: RegionCode, position: tuple[int, int], timestamp_ms: int, time: bytes, src: bytes
+    ) -> FactRecord:
+        place = f"{self.partition}/{position[0]}/{position[1]}"
+        headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", f"g{self.generation}/{self.rules.name}/{place}".encode()),
+            ("ce_source", self.reference.urn.encode()),
+            ("ce_type", codec.type_name(type(fact)).encode()),
+            ("ce_time", time),
+            ("ce_hubpos", place.encode()),
+        ]
+        if isinstance(fact, ReceiptIssued):
+            headers.append(("ce_hubsrc", src))
+        if (topic := destination_topic(fact)) is not None:
+            sequence = slot.envelope.sequences.get(topic, 0) + 1
+            slot.envelope.sequences[topic] = sequence
+            headers.append(("ce_hubdest", topic.encode()))
+            headers.append(("ce_sequence", str(sequence).encode()))
+        return FactRecord(region.encode(), codec.encode(fact), headers, timestamp_ms, region, position)
+
+
+def _source(text: str) -> tuple[str, tuple[int, int]]:
+    """`inbox.a/17` is record 17 of that inbox; `region-log/2/17/3` is fact 3 of record 17 of that log."""
+    if text.startswith("inbox."):
+        topic, offset = text.rsplit("/", 1)
+        return topic, (int(offset), 0)
+    log, offset, index = text.rsplit("/", 2)
+    return log, (int(offset), int(index))
+
+
+@lru_cache(maxsize=1024)
+def _rfc3339(timestamp_ms: int) -> bytes:
+    moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{timestamp_ms % 1000:03d}Z".encode()
