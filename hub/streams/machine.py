@@ -134,6 +134,7 @@ class Machine(Generic[S]):
     _resuming: dict[RegionCode, int] = field(default_factory=dict)
     _hashes: dict[bytes, bytes] = field(default_factory=dict)
     _durable: int = 0
+    _seen: int = 0
 
     def apply(self, records: Iterable[LogRecord]) -> list[FactRecord]:
         """Fold records in order; returns the facts that nobody has published yet.
@@ -145,10 +146,9 @@ class Machine(Generic[S]):
         for record in records:
             region = RegionCode(record.key.decode())
             below = record.offset < self.next
+            self._seen = record.offset + 1
             if region in self.stopped or (below and record.offset < self._resuming.get(region, self.next)):
                 self.next = max(self.next, record.offset + 1)
-                continue
-            if below and region not in self._resuming:
                 continue
             slot = self._slots.get(region)
             if slot is None:
@@ -182,8 +182,14 @@ class Machine(Generic[S]):
         self._resuming = {RegionCode(r): s.next for r, s in mark.stopped.items()}
         return min([self.next, *self._resuming.values()])
 
+    @property
+    def caught_up(self) -> bool:
+        """Whether a region that resumes has been folded up to where the others stand. No snapshot before that."""
+        return not self._resuming or self._seen >= self.next
+
     def snapshot(self) -> Snapshot:
         """What changed since the last one, with its marker. Take it only when every fact below `next` is acknowledged."""
+        assert self.caught_up, "a snapshot now would forget where a stopped region resumes"
         self._resuming.clear()
         changed: dict[bytes, bytes | None] = {}
         for region in sorted(self._slots):

@@ -1,0 +1,169 @@
+"""The command line. Each command asks one part of the hub to do its work; heavy imports wait until then.
+
+Exit codes: 0 done, 1 something to mend (the message says what), 2 the command was called wrongly.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hub.errors import HubError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The kraamzorg waitlist hub.")
+schemas_app = typer.Typer(no_args_is_help=True, help="The Avro schemas and their ids.")
+topics_app = typer.Typer(no_args_is_help=True, help="Topics, users and access rules of a cluster.")
+audit_app = typer.Typer(no_args_is_help=True, help="Check the hub by refolding its log.")
+edge_app = typer.Typer(no_args_is_help=True, help="What runs at the provider.")
+match_app = typer.Typer(no_args_is_help=True, help="Duplicate detection, measured.")
+for group, name in ((schemas_app, "schemas"), (topics_app, "topics"), (audit_app, "audit"), (edge_app, "edge"), (match_app, "match")):
+    app.add_typer(group, name=name)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
+
+
+def _say(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result, ensure_ascii=False))
+    else:
+        for key, value in result.items():
+            typer.echo(f"{key}: {json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value}")
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="Seed of the simulated nation.")] = 7,
+    clients: Annotated[int, typer.Option(min=50, help="How many clients to simulate.")] = 2000,
+    speed: Annotated[float, typer.Option(help="Simulated days per second when the page is watched.")] = 1.0,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop when nothing is left to do.")] = False,
+    dump: Annotated[Path | None, typer.Option(help="Write every topic to this folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run everything on this machine: Kafka, Valkey, the hub, a simulated nation and the page."""
+    from hub.local.demo import DemoOptions, run_demo
+
+    raise SystemExit(run_demo(DemoOptions(seed=seed, clients=clients, speed=speed, until_idle=until_idle, dump=dump, as_json=as_json)))
+
+
+@app.command()
+def run(role: Annotated[list[str] | None, typer.Option(help="Role of this worker; may be repeated. All when left out.")] = None) -> None:
+    """Run workers against KAFKA_BOOTSTRAP_SERVERS."""
+    from hub.streams.worker import run_worker
+
+    raise SystemExit(run_worker(tuple(role or ())))
+
+
+@schemas_app.command("check")
+def schemas_check() -> None:
+    """Check that every schema has its id, its docs and a compatible past."""
+    from hub.contracts import schemas
+
+    faults = [fault for schema in schemas.written().values() for fault in schemas.lint(schema)]
+    known = {row.sha256 for row in schemas.registry().rows}
+    faults += [f"{name}: not in the lock; run `hub schemas lock`" for name, s in schemas.written().items() if schemas.digest(s) not in known]
+    for fault in faults:
+        typer.echo(fault)
+    raise SystemExit(1 if faults else 0)
+
+
+@schemas_app.command("lock")
+def schemas_lock() -> None:
+    """Give every new or changed schema an id. Rows of the lock never change."""
+    from hub.contracts import schemas
+
+    for row in schemas.lock():
+        typer.echo(f"{row.id}: {row.subject} version {row.version}")
+
+
+@topics_app.command("plan")
+def topics_plan(tables: Annotated[Path, typer.Argument(exists=True, help="Reference tables (JSON).")], as_json: Json = False) -> None:
+    """Show the topics and access rules that a cluster with these tables must have."""
+    from hub.contracts import catalogue
+    from hub.contracts.tables import load
+
+    reference = load(tables)
+    topics = [{"topic": t.name, "partitions": t.partitions, **t.config} for t in catalogue.topics_for(reference)]
+    _say({"topics": topics, "acls": sum(1 for _ in catalogue.acls_for(reference)), "principals": list(catalogue.principals(reference))}, as_json)
+
+
+@topics_app.command("apply")
+def topics_apply(
+    tables: Annotated[Path, typer.Argument(exists=True, help="Reference tables (JSON).")],
+    credentials: Annotated[Path, typer.Option(exists=True, help="Passwords by principal (JSON), the administrator's among them.")],
+) -> None:
+    """Make topics, users and access rules so; safe to repeat."""
+    from hub.contracts.tables import load
+    from hub.local.provision import apply
+    from hub.settings import Settings
+
+    apply(Settings().kafka_bootstrap_servers, json.loads(credentials.read_text("utf-8")), load(tables))
+
+
+@app.command()
+def dump(folder: Path) -> None:
+    """Write every topic that the auditor may read, and the tables, to a folder."""
+    from hub.local.dump import dump_cluster
+
+    dump_cluster(folder)
+
+
+@audit_app.command("verify")
+def audit_verify(dump: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")], as_json: Json = False) -> None:
+    """Refold the logs and compare every fact and snapshot hash."""
+    from dataclasses import asdict
+
+    from hub.audit.verify import verify_dump
+
+    verdict = verify_dump(dump)
+    first = verdict.differences[0] if verdict.differences else None
+    oracle = "equal" if first is None else f"{first.topic} {first.position}: found {first.found}, expected {first.expected}"
+    _say({"oracle": oracle, "records": verdict.records, "facts": verdict.facts, "repeats": verdict.repeats, "snapshots": verdict.snapshots,
+          "differences": [asdict(d) for d in verdict.differences]}, as_json)  # fmt: skip
+    raise SystemExit(0 if verdict.equal else 1)
+
+
+@edge_app.command("encode")
+def edge_encode(
+    file: Annotated[Path, typer.Argument(exists=True, help="CSV with a person on each line.")],
+    key_file: Annotated[Path, typer.Option(exists=True, help="Key of the epoch.")],
+    out: Annotated[Path, typer.Option(help="Where the encodings go.")],
+) -> None:
+    """Encode persons so that they can be compared without being known."""
+    from hub.edge.files import encode_file
+
+    typer.echo(f"{encode_file(file, key_file, out)} encoded")
+
+
+@match_app.command("evaluate")
+def match_evaluate(
+    file: Annotated[Path, typer.Argument(exists=True, help="CSV: record_id, optional entity_id, source, person fields.")],
+    pairs: Annotated[Path | None, typer.Option(help="Write the predicted pairs to this CSV.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure duplicate detection on a person data set, through the edge and the match fold."""
+    from hub.match_evaluation import evaluate_file
+
+    _say(evaluate_file(file, pairs), as_json)
+
+
+@app.command("allocate")
+def allocate(scenario: Annotated[Path, typer.Argument(exists=True, help="SCENARIO.json")], as_json: Json = False) -> None:
+    """Divide the clients of a scenario with the same code as the hub."""
+    from hub.allocate_scenario import allocate_file
+
+    _say(allocate_file(scenario), as_json)
+
+
+def main() -> None:
+    """Entry point of `hub`."""
+    try:
+        app()
+    except HubError as problem:
+        typer.echo(f"hub: {problem}", err=True)
+        raise SystemExit(problem.exit_code) from problem
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""The oracle: fold the logs of a dump again, without Faust or Kafka, and compare every fact and snapshot hash.
+
+It is the test of tests and a product: an entitled auditor runs it on their own machine. It shares the machine and the
+rules with the hub, and nothing of the hub's input and output.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from hub.contracts import tables
+from hub.domain.reference import Reference
+from hub.errors import UsageError
+from hub.streams.folds import FOLDS, Fold
+from hub.streams.machine import FactRecord, LogRecord, Machine, Marker, marker_key
+
+DIFFERENCES_MAX: Final = 20
+"""How many differences are told; the first is the one to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where the dump and the refold part: `position` is the fact's ce_hubpos or the snapshot's partition and offset."""
+
+    topic: str
+    position: str
+    found: str
+    expected: str
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What the refold saw. Equal when there is no difference."""
+
+    records: int = 0
+    facts: int = 0
+    repeats: int = 0
+    snapshots: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def equal(self) -> bool:
+        """Whether every fact, repeat and snapshot hash is the one that the log gives."""
+        return not self.differences
+
+    def tell(self, difference: Difference) -> None:
+        """Keep a difference, up to the bound."""
+        if len(self.differences) < DIFFERENCES_MAX:
+            self.differences.append(difference)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record of a dumped topic."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: str
+    headers: dict[str, str]
+    value: bytes | None
+
+
+def read_topic(dump: Path, topic: str) -> Iterator[Row]:
+    """Records of `topics/<topic>.jsonl` in partition and offset order; nothing where the topic was not dumped."""
+    path = dump / "topics" / f"{topic}.jsonl"
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            value = row["value_base64"]
+            yield Row(row["partition"], row["offset"], row["timestamp"], row["key"] or "", row["headers"], None if value is None else base64.b64decode(value))
+
+
+def reference_of(dump: Path) -> Reference:
+    """The tables under which the dump was made."""
+    path = dump / "tables.json"
+    if not path.exists():
+        raise UsageError(f"found no tables.json in {dump}, expected a folder that `hub dump` wrote; dump again")
+    return tables.load(path)
+
+
+def verify_dump(dump: Path) -> Verdict:
+    """Refold every log of a dump and compare it with the facts and snapshots beside it."""
+    reference, verdict = reference_of(dump), Verdict()
+    for fold in FOLDS.values():
+        facts, snapshots = _by_partition(dump, fold.facts_topic), _by_partition(dump, fold.snapshots_topic)
+        logs = _by_partition(dump, fold.log_topic)
+        for partition in sorted({*logs, *facts, *snapshots}):
+            _verify_partition(fold, reference, partition, logs.get(partition, []), facts.get(partition, []), snapshots.get(partition, []), verdict)
+    return verdict
+
+
+def refold(fold: Fold, reference: Reference, partition: int, log: list[Row]) -> Iterator[tuple[Machine[Any], list[FactRecord]]]:
+    """The machine after each record of a log partition, with the facts that follow from the record."""
+    machine = fold.machine(reference, partition)
+    for row in log:
+        record = LogRecord(row.offset, row.timestamp, row.key.encode(), row.value or b"", [(k, v.encode()) for k, v in row.headers.items()])
+        yield machine, machine.apply([record])
+
+
+def _by_partition(dump: Path, topic: str) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in read_topic(dump, topic):
+        found.setdefault(row.partition, []).append(row)
+    return found
+
+
+def _verify_partition(
+    fold: Fold, reference: Reference, partition: int, log: list[Row], facts: list[Row], snapshots: list[Row], verdict: Verdict
+) -> None:
+    markers = _markers(fold, snapshots)
+    expected: dict[str, FactRecord] = {}
+    hashes: dict[int, str] = {}
+    for machine, produced in refold(fold, reference, partition, log):
+        verdict.records += 1
+        for fact in produced:
+            expected[dict(fact.headers)["ce_hubpos"].decode()] = fact
+        if machine.next in markers:
+            machine.snapshot()
+            hashes[machine.next] = machine.state_hash()
+    _compare_facts(fold, facts, expected, verdict)
+    for next_offset, (row, marker) in sorted(markers.items()):
+        verdict.snapshots += 1
+        if not marker.stopped and (want := hashes.get(next_offset, "no such position in the log")) != marker.hash:
+            verdict.tell(Difference(fold.snapshots_topic, f"{row.partition}/{row.offset}", marker.hash, want))
+    if markers:
+        _compare_parts(fold, snapshots, markers[max(markers)][1], verdict)
+
+
+def _compare_facts(fold: Fold, facts: list[Row], expected: dict[str, FactRecord], verdict: Verdict) -> None:
+    seen: set[str] = set()
+    for row in facts:
+        place = row.headers.get("ce_hubpos", f"{row.partition}/{row.offset}")
+        want = expected.get(place)
+        if place in seen:
+            verdict.repeats += 1
+        else:
+            verdict.facts += 1
+            seen.add(place)
+        if want is None:
+            verdict.tell(Difference(fold.facts_topic, place, "a fact", "no fact at this position"))
+        elif row.value != want.value:
+            verdict.tell(Difference(fold.facts_topic, place, _short(row.value or b""), _short(want.value)))
+        elif row.headers != {k: v.decode() for k, v in want.headers} or row.key != want.key.decode():
+            verdict.tell(Difference(fold.facts_topic, place, "other headers or key", "those that the log gives"))
+    for place in expected:
+        if place not in seen:
+            verdict.tell(Difference(fold.facts_topic, place, "no fact", _short(expected[place].value)))
+
+
+def _compare_parts(fold: Fold, snapshots: list[Row], last: Marker, verdict: Verdict) -> None:
+    """The parts on the topic must add up to the hash of the last marker."""
+    parts: dict[str, bytes] = {}
+    for row in snapshots:
+        if row.key == marker_key(fold.state_version).decode():
+            continue
+        if row.value is None:
+            parts.pop(row.key, None)
+        else:
+            parts[row.key] = row.value
+    total = hashlib.sha256()
+    for key, value in sorted(parts.items()):
+        if key.startswith(f"{fold.state_version}/"):
+            total.update(key.encode())
+            total.update(hashlib.sha256(value).digest())
+    if total.hexdigest() != last.hash:
+        verdict.tell(Difference(fold.snapshots_topic, "parts", total.hexdigest(), last.hash))
+
+
+def _markers(fold: Fold, snapshots: list[Row]) -> dict[int, tuple[Row, Marker]]:
+    key = marker_key(fold.state_version).decode()
+    found = [(row, msgspec.json.decode(row.value, type=Marker)) for row in snapshots if row.key == key and row.value is not None]
+    return {marker.next: (row, marker) for row, marker in found}
+
+
+def _short(value: bytes) -> str:
+    return f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()[:16]}"
+
+

@@ -1,0 +1,44 @@
+"""The two folds: which rules run over which log, and where their facts and snapshots go."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hub.contracts import catalogue
+from hub.domain.reference import Reference
+from hub.streams.machine import Machine, Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One fold. `name` is its group, its agent and the stem of its transactional ids."""
+
+    name: str
+    log_topic: str
+    facts_topic: str
+    snapshots_topic: str
+    principal: str
+    state_version: int
+    rules: Callable[[Reference], Rules[Any]]
+
+    def machine(self, reference: Reference, partition: int) -> Machine[Any]:
+        """A fresh machine for one partition of the log."""
+        return Machine(self.rules(reference), partition, self.log_topic, reference)
+
+
+def _region_rules(reference: Reference) -> Rules[Any]:
+    from hub.domain.region import RegionRules
+
+    return RegionRules(reference)
+
+
+def _match_rules(reference: Reference) -> Rules[Any]:
+    from hub.domain.matching import MatchRules
+
+    return MatchRules(reference)
+
+
+FOLDS: Final = {
+    "region": Fold("region", catalogue.REGION_LOG, catalogue.REGION_FACTS, catalogue.REGION_SNAPSHOTS, catalogue.REGION, 1, _region_rules),
+    "duplicates": Fold("duplicates", catalogue.IDENTITY_LOG, catalogue.LINKS, catalogue.MATCH_SNAPSHOTS, catalogue.DUPLICATES, 1, _match_rules),
+}
