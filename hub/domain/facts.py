@@ -6,7 +6,7 @@ Each class mirrors a file in schemas/avro/out field by field; tests/contracts ch
 from dataclasses import dataclass
 from datetime import date
 
-from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId
+from hub.domain.identifiers import Agb, IsoDate, Pc4, RecordId, RegionCode, TenantId
 from hub.domain.events import MatchReason
 from hub.domain.words import (
     AlertKind,
@@ -98,7 +98,7 @@ class RegionStatusChanged:
     region: RegionCode
     date: date
     computed: ComputedColour
-    computed_since: date
+    computed_since: IsoDate
     declared: DeclaredColour | None = None
     clauses: tuple[str, ...]
     reasons: tuple[str, ...]
