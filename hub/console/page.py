@@ -1,0 +1,364 @@
+"""The page and its parts as HTML. The live stream sends the same parts, so there is one way to draw each thing."""
+
+from hub.console.board import Board, Worker, WorkerState, differs
+from hub.console.markup import Html, element, join
+from hub.console.words import (
+    ALERT,
+    COMPUTED,
+    DECLARED,
+    MEDIATOR,
+    SEVERITY,
+    STATE,
+    Language,
+    say,
+    text,
+)
+from hub.domain.facts import AlertChanged, MonthFigures, RegionStatusChanged
+from hub.domain.words import AlertState, ComputedColour, DeclaredColour
+
+_SHAPE = {
+    ComputedColour.UNKNOWN: "?",
+    ComputedColour.GREEN: "●",
+    ComputedColour.ORANGE_THREAT: "△",
+    ComputedColour.ORANGE: "▲",
+    ComputedColour.RED_THREAT: "◇",
+    ComputedColour.RED_A: "◆",
+    ComputedColour.RED_B: "◆",
+    DeclaredColour.GREEN: "●",
+    DeclaredColour.ORANGE: "▲",
+    DeclaredColour.RED: "◆",
+}
+"""A shape beside each colour: who cannot tell red from green can tell these."""
+
+_BAR_WIDTH, _BAR_GAP, _BAR_HEIGHT = 14, 4, 28
+
+
+def document(board: Board, language: Language) -> Html:
+    """The whole page."""
+    other = Language.EN if language is Language.NL else Language.NL
+    head = element(
+        "header",
+        element("a", text("skip", language), href="#alerts", class_="skip"),
+        element("h1", text("title", language)),
+        element("p", text("connecting", language), id="connection", class_="connection", role="status"),
+        element(
+            "a",
+            text("other_language", language),
+            href=f"/?lang={other}",
+            lang=other.value,
+            hreflang=other.value,
+            class_="language",
+        ),
+    )
+    main = element(
+        "main",
+        summary(board, language),
+        element("noscript", element("p", text("no_script", language), class_="notice")),
+        notice(board, language),
+        alerts(board, language),
+        regions(board, language),
+        workers(board, language),
+    )
+    foot = element("footer", element("p", text("no_clients", language)))
+    body = element(
+        "body",
+        head,
+        main,
+        foot,
+        element("p", "", id="announcer", class_="unseen", aria_live="polite"),
+        data_live=f"/live?lang={language}&from={board.live_id}",
+        data_connected=text("connected", language),
+        data_lost=text("lost", language),
+    )
+    return _shell(body, language)
+
+
+def unavailable(language: Language) -> Html:
+    """What a person sees while the read model does not answer."""
+    body = element(
+        "body",
+        element("header", element("h1", text("title", language))),
+        element(
+            "main",
+            element(
+                "section",
+                element("h2", text("unavailable", language)),
+                element("p", text("unavailable_help", language)),
+                class_="empty",
+                role="alert",
+            ),
+        ),
+    )
+    return _shell(body, language)
+
+
+def _shell(body: Html, language: Language) -> Html:
+    page = element(
+        "html",
+        element(
+            "head",
+            element("meta", charset="utf-8"),
+            element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            element("meta", name="color-scheme", content="light dark"),
+            element("title", text("title", language)),
+            element("link", rel="icon", href="/static/icon.svg", type="image/svg+xml"),
+            element("link", rel="stylesheet", href="/static/console.css"),
+            element("script", "", src="/static/console.js", defer="defer"),
+        ),
+        body,
+        lang=language.value,
+    )
+    return Html("<!doctype html>\n" + page)
+
+
+def summary(board: Board, language: Language) -> Html:
+    """How many regions have which colour, and how many alerts are open, in one line."""
+    tiles = [
+        element("li", element("strong", str(count)), " ", text(word, language), class_=f"tile {word}")
+        for word, count in board.counts.items()
+        if count or word in ("red", "orange", "green")
+    ]
+    tiles.append(
+        element("li", element("strong", str(len(board.urgent))), " ", text("open_alerts", language), class_="tile")
+    )
+    return element("ul", tiles, id="summary", class_="summary")
+
+
+def notice(board: Board, language: Language) -> Html:
+    """A line that says what could not be shown; nothing where all could."""
+    found = f"{board.unreadable} {text('unreadable', language)}" if board.unreadable else ""
+    return element("div", element("p", found, class_="notice", role="alert") if found else "", id="notice")
+
+
+def alerts(board: Board, language: Language) -> Html:
+    """What asks for a person now, most severe first, each with its next step."""
+    items = [_alert(alert, language) for alert in board.urgent]
+    return element(
+        "section",
+        element("h2", text("now", language), id="alerts-title"),
+        element("ol", items, class_="alerts") if items else element("p", text("no_alerts", language), class_="calm"),
+        id="alerts",
+        aria_labelledby="alerts-title",
+        tabindex="-1",
+    )
+
+
+def _alert(alert: AlertChanged, language: Language) -> Html:
+    step = alert.next_step_nl if language is Language.NL else alert.next_step_en
+    facts = [
+        element("span", say(SEVERITY[alert.severity], language), class_="severity"),
+        element("span", alert.region, class_="code"),
+        element("span", say(STATE[alert.state], language), class_=f"state {alert.state}"),
+        element("span", f"{text('since', language)} ", _day(alert.since.isoformat())),
+    ]
+    # An alert about its whole region repeats the code as its subject.
+    subject = [f"{text('subject', language)}: {alert.subject} · "] if alert.subject not in ("", alert.region) else []
+    return element(
+        "li",
+        element("p", facts, class_="meta"),
+        element("h3", say(ALERT[alert.kind], language)),
+        element("p", step, class_="step"),
+        element(
+            "p",
+            subject,
+            f"{text('mediator', language)}: {say(MEDIATOR[alert.mediator], language)} · ",
+            f"{text('clause', language)}: {alert.clause}",
+            class_="source",
+        ),
+        class_=f"alert {alert.severity}",
+    )
+
+
+def regions(board: Board, language: Language) -> Html:
+    """Every region in the order of its code, so that nothing moves while somebody reads."""
+    title = element("h2", text("regions", language), id="regions-title")
+    if not board.regions:
+        return element("section", title, element("p", text("no_regions", language), class_="empty"), id="regions")
+    columns = [element("th", text(name, language), scope="col") for name in ("region", "computed", "declared")]
+    columns.append(
+        element("th", text("outlook", language), element("small", text("outlook_note", language)), scope="col")
+    )
+    columns.append(element("th", text("mediator", language), scope="col"))
+    table = element(
+        "table",
+        element("caption", text("regions_caption", language), class_="unseen"),
+        element("thead", element("tr", columns)),
+        element("tbody", [region(status, language) for status in board.regions]),
+    )
+    return element(
+        "section", title, element("div", table, class_="wide"), id="regions", aria_labelledby="regions-title"
+    )
+
+
+def region(status: RegionStatusChanged, language: Language) -> Html:
+    """One row: both colours side by side, the outlook, and why on demand."""
+    declared = (
+        element("span", text("not_declared", language), class_="absent")
+        if status.declared is None
+        else _chip(status.declared, say(DECLARED[status.declared], language))
+    )
+    mark = [element("span", text("differs", language), class_="differs")] if differs(status) else []
+    return element(
+        "tr",
+        element("th", element("span", status.region, class_="code"), _why(status, language), scope="row"),
+        element(
+            "td",
+            _chip(status.computed, say(COMPUTED[status.computed], language)),
+            element("small", f"{text('since', language)} ", _day(status.computed_since.isoformat())),
+        ),
+        element("td", declared, mark),
+        element("td", _outlook(status.months, language)),
+        element("td", say(MEDIATOR[status.mediator], language)),
+        id=f"region-{status.region}",
+    )
+
+
+def _why(status: RegionStatusChanged, language: Language) -> Html:
+    plan = (
+        text("no_plan", language)
+        if status.plan_version is None
+        else f"{text('plan_version', language)} {status.plan_version}"
+    )
+    lines = (
+        ("why", "; ".join(_readable(reason) for reason in status.reasons) or "–"),
+        ("clauses", ", ".join(status.clauses) or "–"),
+        ("measures", ", ".join(status.measures) or text("none_recorded", language)),
+        ("plan", plan),
+    )
+    terms = [join(element("dt", text(name, language)), element("dd", value)) for name, value in lines]
+    return element(
+        "details",
+        element(
+            "summary",
+            text("details", language),
+            element("span", f" {status.region}", class_="unseen"),
+        ),
+        element("dl", terms),
+        _months(status.months, language),
+    )
+
+
+def _months(months: tuple[MonthFigures, ...], language: Language) -> Html:
+    if not months:
+        return element("p", text("no_months", language))
+    names = ("month", "shortfall_mean", "shortfall_minimum", "demand", "deployable")
+    rows = [
+        element(
+            "tr",
+            element("th", month.month, scope="row"),
+            element("td", _chance(month.shortfall_mean_permille, month, language)),
+            element("td", _chance(month.shortfall_minimum_permille, month, language)),
+            element("td", _hours(month.demand_mean_minutes, language)),
+            element("td", text("unknown", language) if month.unknown else _hours(month.deployable_minutes, language)),
+        )
+        for month in months
+    ]
+    head = element("tr", [element("th", text(name, language), scope="col") for name in names])
+    return element("table", element("thead", head), element("tbody", rows), class_="months")
+
+
+def _outlook(months: tuple[MonthFigures, ...], language: Language) -> Html:
+    """A bar a month; the same figures stand in words for who cannot see them."""
+    if not months:
+        return element("span", text("no_months", language), class_="absent")
+    bars = [
+        element(
+            "rect",
+            x=index * (_BAR_WIDTH + _BAR_GAP),
+            y=_BAR_HEIGHT - _bar(month),
+            width=_BAR_WIDTH,
+            height=_bar(month),
+            class_="unknown" if month.unknown else "bar",
+        )
+        for index, month in enumerate(months)
+    ]
+    figures = ", ".join(f"{month.month} {_chance(month.shortfall_mean_permille, month, language)}" for month in months)
+    width = len(months) * (_BAR_WIDTH + _BAR_GAP)
+    worst = max(months, key=lambda month: month.shortfall_mean_permille)
+    return join(
+        element(
+            "svg",
+            bars,
+            viewBox=f"0 0 {width} {_BAR_HEIGHT}",
+            width=width,
+            height=_BAR_HEIGHT,
+            role="img",
+            aria_label=f"{text('outlook', language)}: {figures}",
+        ),
+        element("small", f"max. {_chance(worst.shortfall_mean_permille, worst, language)} · {worst.month}"),
+    )
+
+
+def _bar(month: MonthFigures) -> int:
+    """Height in pixels; never nothing, so that a month without risk is still seen to be there."""
+    return _BAR_HEIGHT if month.unknown else max(2, month.shortfall_mean_permille * _BAR_HEIGHT // 1000)
+
+
+def workers(board: Board, language: Language) -> Html:
+    """Who does the work, and whether they do."""
+    title = element("h2", text("health", language), id="health-title")
+    if not board.workers:
+        return element("section", title, element("p", text("no_workers", language), class_="empty"), id="health")
+    head = [element("th", text(name, language), scope="col") for name in ("worker", "worker_state", "behind")]
+    rows = [_worker(worker, language) for worker in board.workers]
+    table = element("table", element("thead", element("tr", head)), element("tbody", rows))
+    return element("section", title, element("div", table, class_="wide"), id="health", aria_labelledby="health-title")
+
+
+def _worker(worker: Worker, language: Language) -> Html:
+    well = worker.state is WorkerState.RUNNING and not worker.stopped_regions
+    state = element("span", text(worker.state.value, language), class_="well" if well else "unwell")
+    still = f"{worker.stopped_regions} {text('stopped_regions', language)}" if worker.stopped_regions else ""
+    behind = f"{_grouped(worker.behind, language)} {text('messages', language)}"
+    return element(
+        "tr",
+        element("th", worker.name, scope="row"),
+        element("td", state, element("small", still, class_="still") if still else ""),
+        element("td", "–" if worker.state is WorkerState.SILENT else behind),
+    )
+
+
+def announcement(status: RegionStatusChanged, language: Language) -> str:
+    """What a screen reader says when a region's colour is drawn anew."""
+    return f"{status.region}: {say(COMPUTED[status.computed], language)}"
+
+
+def announcement_of_alert(alert: AlertChanged, language: Language) -> str:
+    """What a screen reader says of an alert that changed. The next step only while there is one to take."""
+    told = f"{alert.region}: {say(ALERT[alert.kind], language)}, {say(STATE[alert.state], language)}."
+    if alert.state in (AlertState.CLOSED, AlertState.ACKNOWLEDGED):
+        return told
+    return f"{told} {alert.next_step_nl if language is Language.NL else alert.next_step_en}"
+
+
+def _chip(colour: ComputedColour | DeclaredColour, label: str) -> Html:
+    return element(
+        "span",
+        element("span", _SHAPE[colour], aria_hidden="true", class_="shape"),
+        " ",
+        label,
+        class_=f"chip {colour.value.replace('_', '-')}",
+    )
+
+
+def _day(iso: str) -> Html:
+    return element("time", iso, datetime=iso)
+
+
+def _chance(permille: int, month: MonthFigures, language: Language) -> str:
+    if month.unknown:
+        return text("unknown", language)
+    shown = f"{(permille + 5) // 10} %" if language is Language.NL else f"{(permille + 5) // 10}%"
+    return f"{shown} ({text('assumed', language)})" if month.assumed else shown
+
+
+def _hours(minutes: int, language: Language) -> str:
+    return _grouped((minutes + 30) // 60, language)
+
+
+def _grouped(number: int, language: Language) -> str:
+    return f"{number:,}".replace(",", "." if language is Language.NL else ",")
+
+
+def _readable(code: str) -> str:
+    return code.replace("_", " ")

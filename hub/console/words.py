@@ -1,0 +1,157 @@
+"""Every word on the page, in Dutch and in English. Tests hold that no word of the domain is missing."""
+
+from enum import StrEnum
+from typing import Final
+
+from hub.domain.words import (
+    AlertKind,
+    AlertSeverity,
+    AlertState,
+    ComputedColour,
+    DeclaredColour,
+    Mediator,
+)
+
+
+class Language(StrEnum):
+    """The page speaks Dutch unless English is asked for."""
+
+    NL = "nl"
+    EN = "en"
+
+
+Pair = tuple[str, str]
+
+COMPUTED: Final[dict[ComputedColour, Pair]] = {
+    ComputedColour.UNKNOWN: ("Onbekend", "Unknown"),
+    ComputedColour.GREEN: ("Groen", "Green"),
+    ComputedColour.ORANGE_THREAT: ("Dreigend oranje", "Orange threatens"),
+    ComputedColour.ORANGE: ("Oranje", "Orange"),
+    ComputedColour.RED_THREAT: ("Dreigend rood", "Red threatens"),
+    ComputedColour.RED_A: ("Rood (a)", "Red (a)"),
+    ComputedColour.RED_B: ("Rood (b)", "Red (b)"),
+}
+DECLARED: Final[dict[DeclaredColour, Pair]] = {
+    DeclaredColour.GREEN: ("Groen", "Green"),
+    DeclaredColour.ORANGE: ("Oranje", "Orange"),
+    DeclaredColour.RED: ("Rood", "Red"),
+}
+MEDIATOR: Final[dict[Mediator, Pair]] = {
+    Mediator.INSURER: ("Zorgverzekeraar", "Insurer"),
+    Mediator.COORDINATOR: ("Wachtlijstcoördinator", "Waitlist coordinator"),
+    Mediator.NONE: ("Niemand aangewezen", "Nobody named"),
+}
+ALERT: Final[dict[AlertKind, Pair]] = {
+    AlertKind.CODE_ORANGE_THREAT: ("Code oranje dreigt", "Code orange threatens"),
+    AlertKind.CODE_ORANGE: ("Code oranje", "Code orange"),
+    AlertKind.CODE_RED_THREAT: ("Code rood dreigt", "Code red threatens"),
+    AlertKind.CODE_RED: ("Code rood", "Code red"),
+    AlertKind.CAPACITY_UNKNOWN: ("Capaciteit onbekend", "Capacity unknown"),
+    AlertKind.FALSE_FULL_CLAIM: ("‘Vol’ zonder onderbouwing", "‘Full’ that the load does not bear out"),
+    AlertKind.NO_MEDIATOR_NAMED: ("Geen bemiddelaar aangewezen", "No mediator named"),
+    AlertKind.MINIMAL_CARE_MISSED: ("Minimale zorg niet gegeven", "Minimal care was missed"),
+    AlertKind.TENANT_HELD: ("Afzender stilgezet", "Sender on hold"),
+    AlertKind.UNPLACED_URGENT: ("Spoed: cliënt niet geplaatst", "Urgent: a client is not placed"),
+}
+SEVERITY: Final[dict[AlertSeverity, Pair]] = {
+    AlertSeverity.CRITICAL: ("Kritiek", "Critical"),
+    AlertSeverity.WARNING: ("Waarschuwing", "Warning"),
+    AlertSeverity.INFO: ("Ter informatie", "For information"),
+}
+STATE: Final[dict[AlertState, Pair]] = {
+    AlertState.OPENED: ("Nieuw", "New"),
+    AlertState.REVISED: ("Bijgewerkt", "Revised"),
+    AlertState.ACKNOWLEDGED: ("In behandeling", "Being handled"),
+    AlertState.ESCALATED: ("Opgeschaald", "Escalated"),
+    AlertState.CLOSED: ("Gesloten", "Closed"),
+}
+TEXT: Final[dict[str, Pair]] = {
+    "title": ("Kraamzorg wachtlijst-hub", "Maternity care waitlist hub"),
+    "skip": ("Naar de meldingen", "Skip to the alerts"),
+    "other_language": ("English", "Nederlands"),
+    "now": ("Nu doen", "Act now"),
+    "no_alerts": ("Geen open meldingen.", "No open alerts."),
+    "regions": ("Regio’s", "Regions"),
+    "regions_caption": (
+        "Berekende en door de KSV afgegeven kleur per regio, met de kans op tekort in de komende maanden.",
+        "Computed colour and colour declared by the KSV per region, with the chance of a shortfall in coming months.",
+    ),
+    "region": ("Regio", "Region"),
+    "computed": ("Berekend", "Computed"),
+    "declared": ("Afgegeven door KSV", "Declared by KSV"),
+    "since": ("sinds", "since"),
+    "not_declared": ("Niet afgegeven", "Not declared"),
+    "differs": ("wijkt af", "differs"),
+    "outlook": ("Kans op tekort", "Chance of shortfall"),
+    "outlook_note": ("bij de gemiddelde zorgduur", "at the mean duration of care"),
+    "mediator": ("Bemiddelaar", "Mediator"),
+    "why": ("Waarom deze kleur", "Why this colour"),
+    "details": ("Onderbouwing", "Details"),
+    "clauses": ("Bron", "Source"),
+    "measures": ("Maatregelen", "Measures"),
+    "none_recorded": ("geen vastgelegd", "none recorded"),
+    "plan": ("Regioplan", "Region plan"),
+    "no_plan": ("geen; landelijke afspraken gelden", "none; national agreements hold"),
+    "plan_version": ("versie", "version"),
+    "month": ("Maand", "Month"),
+    "shortfall_mean": ("Tekort bij gemiddelde duur", "Shortfall at mean duration"),
+    "shortfall_minimum": ("Tekort bij 24 uur", "Shortfall at 24 hours"),
+    "demand": ("Vraag (uren)", "Demand (hours)"),
+    "deployable": ("Inzetbaar (uren)", "Deployable (hours)"),
+    "assumed": ("aangenomen", "assumed"),
+    "unknown": ("onbekend", "unknown"),
+    "no_months": ("Nog geen prognose.", "No forecast yet."),
+    "no_regions": (
+        "Nog geen regio ontvangen. De eerste kleur verschijnt zodra een regio een dag heeft afgesloten.",
+        "No region received yet. The first colour shows as soon as a region has closed a day.",
+    ),
+    "health": ("Werking van de hub", "Health of the hub"),
+    "worker": ("Onderdeel", "Worker"),
+    "worker_state": ("Toestand", "State"),
+    "behind": ("Achterstand", "Behind"),
+    "running": ("Draait", "Running"),
+    "not_ready": ("Niet gereed", "Not ready"),
+    "silent": ("Antwoordt niet", "Does not answer"),
+    "stopped_regions": ("regio(’s) staan stil door een fout", "region(s) stand still after a fault"),
+    "no_workers": ("Er worden geen onderdelen bewaakt.", "No workers are being watched."),
+    "messages": ("berichten", "messages"),
+    "connected": ("Live", "Live"),
+    "connecting": ("Verbinden…", "Connecting…"),
+    "lost": ("Verbinding verbroken; deze stand kan verouderd zijn", "Connection lost; what you see may be out of date"),
+    "no_script": (
+        "Zonder JavaScript ververst deze pagina niet vanzelf.",
+        "Without JavaScript this page does not refresh by itself.",
+    ),
+    "no_clients": (
+        "Deze pagina toont geen gegevens van cliënten. Kleuren zijn signalen voor mensen, nooit een besluit.",
+        "This page shows no client data. Colours are signals for people, never a decision.",
+    ),
+    "unavailable": ("Het leesmodel antwoordt niet", "The read model does not answer"),
+    "unavailable_help": (
+        "De stand van de regio’s is nu niet te tonen. Feiten gaan niet verloren. "
+        "Bel bij spoed de KSV-coördinator; ververs over een minuut.",
+        "The state of the regions cannot be shown now. No fact is lost. "
+        "If it is urgent, phone the KSV coordinator; reload in a minute.",
+    ),
+    "unreadable": (
+        "gegevens in het leesmodel zijn niet te lezen en staan niet op deze pagina. Zie docs/runbook.md.",
+        "entries of the read model cannot be read and are not on this page. See docs/runbook.md.",
+    ),
+    "red": ("rood", "red"),
+    "orange": ("oranje", "orange"),
+    "threat": ("dreiging", "threat"),
+    "green": ("groen", "green"),
+    "subject": ("Betreft", "Concerns"),
+    "clause": ("Bron", "Source"),
+    "open_alerts": ("open meldingen", "open alerts"),
+}
+
+
+def say(pair: Pair, language: Language) -> str:
+    """The half of a pair that the reader asked for."""
+    return pair[0] if language is Language.NL else pair[1]
+
+
+def text(name: str, language: Language) -> str:
+    """A fixed text of the page by name; KeyError for a name that is not in the table."""
+    return say(TEXT[name], language)
