@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 something to mend (the message says what), 2 the command w
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,13 +11,21 @@ import typer
 
 from hub.errors import HubError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The kraamzorg waitlist hub.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The kraamzorg waitlist hub."
+)
 schemas_app = typer.Typer(no_args_is_help=True, help="The Avro schemas and their ids.")
 topics_app = typer.Typer(no_args_is_help=True, help="Topics, users and access rules of a cluster.")
 audit_app = typer.Typer(no_args_is_help=True, help="Check the hub by refolding its log.")
 edge_app = typer.Typer(no_args_is_help=True, help="What runs at the provider.")
 match_app = typer.Typer(no_args_is_help=True, help="Duplicate detection, measured.")
-for group, name in ((schemas_app, "schemas"), (topics_app, "topics"), (audit_app, "audit"), (edge_app, "edge"), (match_app, "match")):
+for group, name in (
+    (schemas_app, "schemas"),
+    (topics_app, "topics"),
+    (audit_app, "audit"),
+    (edge_app, "edge"),
+    (match_app, "match"),
+):
     app.add_typer(group, name=name)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
@@ -44,11 +51,19 @@ def demo(
     """Run everything on this machine: Kafka, Valkey, the hub, a simulated nation and the page."""
     from hub.local.demo import DemoOptions, run_demo
 
-    raise SystemExit(run_demo(DemoOptions(seed=seed, clients=clients, speed=speed, until_idle=until_idle, dump=dump, as_json=as_json)))
+    raise SystemExit(
+        run_demo(
+            DemoOptions(seed=seed, clients=clients, speed=speed, until_idle=until_idle, dump=dump, as_json=as_json)
+        )
+    )
 
 
 @app.command()
-def run(role: Annotated[list[str] | None, typer.Option(help="Role of this worker; may be repeated. All when left out.")] = None) -> None:
+def run(
+    role: Annotated[
+        list[str] | None, typer.Option(help="Role of this worker; may be repeated. All when left out.")
+    ] = None,
+) -> None:
     """Run workers against KAFKA_BOOTSTRAP_SERVERS."""
     from hub.streams.worker import run_worker
 
@@ -62,7 +77,11 @@ def schemas_check() -> None:
 
     faults = [fault for schema in schemas.written().values() for fault in schemas.lint(schema)]
     known = {row.sha256 for row in schemas.registry().rows}
-    faults += [f"{name}: not in the lock; run `hub schemas lock`" for name, s in schemas.written().items() if schemas.digest(s) not in known]
+    faults += [
+        f"{name}: not in the lock; run `hub schemas lock`"
+        for name, s in schemas.written().items()
+        if schemas.digest(s) not in known
+    ]
     for fault in faults:
         typer.echo(fault)
     raise SystemExit(1 if faults else 0)
@@ -78,27 +97,38 @@ def schemas_lock() -> None:
 
 
 @topics_app.command("plan")
-def topics_plan(tables: Annotated[Path, typer.Argument(exists=True, help="Reference tables (JSON).")], as_json: Json = False) -> None:
+def topics_plan(
+    tables: Annotated[Path, typer.Argument(exists=True, help="Reference tables (JSON).")], as_json: Json = False
+) -> None:
     """Show the topics and access rules that a cluster with these tables must have."""
     from hub.contracts import catalogue
     from hub.contracts.tables import load
 
     reference = load(tables)
     topics = [{"topic": t.name, "partitions": t.partitions, **t.config} for t in catalogue.topics_for(reference)]
-    _say({"topics": topics, "acls": sum(1 for _ in catalogue.acls_for(reference)), "principals": list(catalogue.principals(reference))}, as_json)
+    _say(
+        {
+            "topics": topics,
+            "acls": sum(1 for _ in catalogue.acls_for(reference)),
+            "principals": list(catalogue.principals(reference)),
+        },
+        as_json,
+    )
 
 
 @topics_app.command("apply")
 def topics_apply(
     tables: Annotated[Path, typer.Argument(exists=True, help="Reference tables (JSON).")],
-    credentials: Annotated[Path, typer.Option(exists=True, help="Passwords by principal (JSON), the administrator's among them.")],
+    credentials: Annotated[
+        Path, typer.Option(exists=True, help="Passwords by principal (JSON), the administrator's among them.")
+    ],
 ) -> None:
     """Make topics, users and access rules so; safe to repeat."""
     from hub.contracts.tables import load
     from hub.local.provision import apply
     from hub.settings import Settings
 
-    apply(Settings().kafka_bootstrap_servers, json.loads(credentials.read_text("utf-8")), load(tables))
+    apply(Settings().bootstrap_servers, json.loads(credentials.read_text("utf-8")), load(tables))
 
 
 @app.command()
@@ -110,7 +140,10 @@ def dump(folder: Path) -> None:
 
 
 @audit_app.command("verify")
-def audit_verify(dump: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")], as_json: Json = False) -> None:
+def audit_verify(
+    dump: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")],
+    as_json: Json = False,
+) -> None:
     """Refold the logs and compare every fact and snapshot hash."""
     from dataclasses import asdict
 
@@ -118,7 +151,9 @@ def audit_verify(dump: Annotated[Path, typer.Option(exists=True, file_okay=False
 
     verdict = verify_dump(dump)
     first = verdict.differences[0] if verdict.differences else None
-    oracle = "equal" if first is None else f"{first.topic} {first.position}: found {first.found}, expected {first.expected}"
+    oracle = (
+        "equal" if first is None else f"{first.topic} {first.position}: found {first.found}, expected {first.expected}"
+    )
     _say({"oracle": oracle, "records": verdict.records, "facts": verdict.facts, "repeats": verdict.repeats, "snapshots": verdict.snapshots,
           "differences": [asdict(d) for d in verdict.differences]}, as_json)  # fmt: skip
     raise SystemExit(0 if verdict.equal else 1)
@@ -138,7 +173,9 @@ def edge_encode(
 
 @match_app.command("evaluate")
 def match_evaluate(
-    file: Annotated[Path, typer.Argument(exists=True, help="CSV: record_id, optional entity_id, source, person fields.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, help="CSV: record_id, optional entity_id, source, person fields.")
+    ],
     pairs: Annotated[Path | None, typer.Option(help="Write the predicted pairs to this CSV.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -149,7 +186,9 @@ def match_evaluate(
 
 
 @app.command("allocate")
-def allocate(scenario: Annotated[Path, typer.Argument(exists=True, help="SCENARIO.json")], as_json: Json = False) -> None:
+def allocate(
+    scenario: Annotated[Path, typer.Argument(exists=True, help="SCENARIO.json")], as_json: Json = False
+) -> None:
     """Divide the clients of a scenario with the same code as the hub."""
     from hub.allocate_scenario import allocate_file
 
@@ -166,4 +205,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -76,7 +76,14 @@ def read_topic(dump: Path, topic: str) -> Iterator[Row]:
         for line in lines:
             row = json.loads(line)
             value = row["value_base64"]
-            yield Row(row["partition"], row["offset"], row["timestamp"], row["key"] or "", row["headers"], None if value is None else base64.b64decode(value))
+            yield Row(
+                row["partition"],
+                row["offset"],
+                row["timestamp"],
+                row["key"] or "",
+                row["headers"],
+                None if value is None else base64.b64decode(value),
+            )
 
 
 def reference_of(dump: Path) -> Reference:
@@ -94,15 +101,31 @@ def verify_dump(dump: Path) -> Verdict:
         facts, snapshots = _by_partition(dump, fold.facts_topic), _by_partition(dump, fold.snapshots_topic)
         logs = _by_partition(dump, fold.log_topic)
         for partition in sorted({*logs, *facts, *snapshots}):
-            _verify_partition(fold, reference, partition, logs.get(partition, []), facts.get(partition, []), snapshots.get(partition, []), verdict)
+            _verify_partition(
+                fold,
+                reference,
+                partition,
+                logs.get(partition, []),
+                facts.get(partition, []),
+                snapshots.get(partition, []),
+                verdict,
+            )
     return verdict
 
 
-def refold(fold: Fold, reference: Reference, partition: int, log: list[Row]) -> Iterator[tuple[Machine[Any], list[FactRecord]]]:
+def refold(
+    fold: Fold, reference: Reference, partition: int, log: list[Row]
+) -> Iterator[tuple[Machine[Any], list[FactRecord]]]:
     """The machine after each record of a log partition, with the facts that follow from the record."""
     machine = fold.machine(reference, partition)
     for row in log:
-        record = LogRecord(row.offset, row.timestamp, row.key.encode(), row.value or b"", [(k, v.encode()) for k, v in row.headers.items()])
+        record = LogRecord(
+            row.offset,
+            row.timestamp,
+            row.key.encode(),
+            row.value or b"",
+            [(k, v.encode()) for k, v in row.headers.items()],
+        )
         yield machine, machine.apply([record])
 
 
@@ -114,7 +137,13 @@ def _by_partition(dump: Path, topic: str) -> dict[int, list[Row]]:
 
 
 def _verify_partition(
-    fold: Fold, reference: Reference, partition: int, log: list[Row], facts: list[Row], snapshots: list[Row], verdict: Verdict
+    fold: Fold,
+    reference: Reference,
+    partition: int,
+    log: list[Row],
+    facts: list[Row],
+    snapshots: list[Row],
+    verdict: Verdict,
 ) -> None:
     markers = _markers(fold, snapshots)
     expected: dict[str, FactRecord] = {}
@@ -177,11 +206,13 @@ def _compare_parts(fold: Fold, snapshots: list[Row], last: Marker, verdict: Verd
 
 def _markers(fold: Fold, snapshots: list[Row]) -> dict[int, tuple[Row, Marker]]:
     key = marker_key(fold.state_version).decode()
-    found = [(row, msgspec.json.decode(row.value, type=Marker)) for row in snapshots if row.key == key and row.value is not None]
+    found = [
+        (row, msgspec.json.decode(row.value, type=Marker))
+        for row in snapshots
+        if row.key == key and row.value is not None
+    ]
     return {marker.next: (row, marker) for row, marker in found}
 
 
 def _short(value: bytes) -> str:
     return f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()[:16]}"
-
-

@@ -191,7 +191,13 @@ class Topic:
     @property
     def config(self) -> dict[str, str]:
         """Broker settings of the topic."""
-        policy = "compact,delete" if self.compacted and self.retention_ms != FOREVER_MS else "compact" if self.compacted else "delete"
+        policy = (
+            "compact,delete"
+            if self.compacted and self.retention_ms != FOREVER_MS
+            else "compact"
+            if self.compacted
+            else "delete"
+        )
         return {
             "cleanup.policy": policy,
             "retention.ms": str(self.retention_ms),
@@ -217,25 +223,100 @@ def topics_for(reference: Reference) -> Iterator[Topic]:
                 (e.LinkFound, e.LinkEnded, e.RecordMoved, e.TenantHeld), "identity")  # fmt: skip
     yield Topic(REGION_FACTS, n, REGION, (REGION,), (REGION, INTAKE, DELIVERY, READ_MODEL, AUDITOR), FOREVER_MS, "client",
                 tuple(k for k in out if k not in (e.LinkFound, e.LinkEnded, e.RecordMoved, e.TenantHeld)), "region")  # fmt: skip
-    yield Topic(REGION_SNAPSHOTS, n, REGION, (REGION,), (REGION, AUDITOR), FOREVER_MS, "client", (), "state version/region/part", True)
-    yield Topic(MATCH_SNAPSHOTS, 1, DUPLICATES, (DUPLICATES,), (DUPLICATES, AUDITOR), year_ms, "encoding", (), "state version/region/part", True)
+    yield Topic(
+        REGION_SNAPSHOTS,
+        n,
+        REGION,
+        (REGION,),
+        (REGION, AUDITOR),
+        FOREVER_MS,
+        "client",
+        (),
+        "state version/region/part",
+        True,
+    )
+    yield Topic(
+        MATCH_SNAPSHOTS,
+        1,
+        DUPLICATES,
+        (DUPLICATES,),
+        (DUPLICATES, AUDITOR),
+        year_ms,
+        "encoding",
+        (),
+        "state version/region/part",
+        True,
+    )
     hub = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, AUDITOR)
     yield Topic(CONTROL, 1, "admin", (), hub, FOREVER_MS, "open", (), "tables/<version>", True)
     members = {role: tuple(principal_of(t) for t in reference.by_role[role]) for role in Role}
     everyone = tuple(p for role in _EVERYONE for p in members[role])
-    yield Topic(ALERTS, 1, DELIVERY, (DELIVERY,), (*members[Role.OPS], AUDITOR), year_ms, "business", (f.AlertChanged,), "region")
-    yield Topic(REGION_STATUS, 1, DELIVERY, (DELIVERY,), (*everyone, AUDITOR), FOREVER_MS, "business", (f.RegionStatusChanged,), "region", True)
-    yield Topic(IN_FORCE, 1, DELIVERY, (DELIVERY,), (*everyone, AUDITOR), FOREVER_MS, "business", (f.GuidelineInForce,), "region/kind", True)
+    yield Topic(
+        ALERTS,
+        1,
+        DELIVERY,
+        (DELIVERY,),
+        (*members[Role.OPS], AUDITOR),
+        year_ms,
+        "business",
+        (f.AlertChanged,),
+        "region",
+    )
+    yield Topic(
+        REGION_STATUS,
+        1,
+        DELIVERY,
+        (DELIVERY,),
+        (*everyone, AUDITOR),
+        FOREVER_MS,
+        "business",
+        (f.RegionStatusChanged,),
+        "region",
+        True,
+    )
+    yield Topic(
+        IN_FORCE,
+        1,
+        DELIVERY,
+        (DELIVERY,),
+        (*everyone, AUDITOR),
+        FOREVER_MS,
+        "business",
+        (f.GuidelineInForce,),
+        "region/kind",
+        True,
+    )
     for row in reference.tenants:
         own = principal_of(row.tenant)
         sent = tuple(k for k, r in INPUTS.items() if row.role in r.writers)
         if sent:
-            yield Topic(inbox(row.tenant), 1, own, (own,), (INTAKE, AUDITOR), 30 * DAY_MS, "client", sent, "record id", append_time=True)
+            yield Topic(
+                inbox(row.tenant),
+                1,
+                own,
+                (own,),
+                (INTAKE, AUDITOR),
+                30 * DAY_MS,
+                "client",
+                sent,
+                "record id",
+                append_time=True,
+            )
             yield Topic(dead_letters(row.tenant), 1, INTAKE, (INTAKE,), (own, AUDITOR), 14 * DAY_MS, "client", (), "record id",
                         bytes_max=DEAD_LETTER_BYTES_MAX)  # fmt: skip
         for kind, output in OUTPUTS.items():
             if output.audience is Audience.TENANT and row.role in output.roles:
-                yield Topic(out_topic(output.topic, row.tenant), 1, DELIVERY, (DELIVERY,), (own, AUDITOR), 90 * DAY_MS, "client", (kind,), "region")
+                yield Topic(
+                    out_topic(output.topic, row.tenant),
+                    1,
+                    DELIVERY,
+                    (DELIVERY,),
+                    (own, AUDITOR),
+                    90 * DAY_MS,
+                    "client",
+                    (kind,),
+                    "region",
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,10 +65,14 @@ def _shapes() -> tuple[dict[int, _Shape], dict[type[Any], _Shape]]:
     return by_id, by_kind
 
 
-@cache
+_type_names: dict[type[Any], str] = {}
+
+
 def type_name(kind: type[Any]) -> str:
     """`ce_type` of an event or fact by the NL GOV profile: reverse DNS, no organisation, one version."""
-    return f"nl.kraamzorg.{_WORD.sub('-', kind.__name__).lower()}.v1"
+    if (name := _type_names.get(kind)) is None:
+        name = _type_names[kind] = f"nl.kraamzorg.{_WORD.sub('-', kind.__name__).lower()}.v1"
+    return name
 
 
 def encode(event: Any) -> bytes:
@@ -107,7 +111,9 @@ def decode_input(data: bytes | None, allowed: frozenset[type[Any]]) -> Any:
     body.seek(_FRAME.size)
     try:
         record = schemaless_reader(body, shape.schema, None)
-    except Exception as problem:  # fastavro raises whatever the bytes provoke: EOFError, IndexError, UnicodeDecodeError …
+    except (
+        Exception
+    ) as problem:  # fastavro raises whatever the bytes provoke: EOFError, IndexError, UnicodeDecodeError …
         raise Unreadable("not_decodable") from problem
     again = BytesIO()
     again.write(shape.frame)

@@ -113,7 +113,10 @@ def lock() -> list[LockedSchema]:
             raise ContractError(f"{subject}: " + "; ".join(faults) + "; publish it as a new type with v<n+1> instead")
         version = sum(row.subject == subject for row in old) + 1
         new.append(LockedSchema(len(old) + len(new) + 1, subject, version, sha, schema))
-    rows = [{"id": r.id, "subject": r.subject, "version": r.version, "sha256": r.sha256, "schema": r.schema} for r in [*old, *new]]
+    rows = [
+        {"id": r.id, "subject": r.subject, "version": r.version, "sha256": r.sha256, "schema": r.schema}
+        for r in [*old, *new]
+    ]
     LOCK.write_text("[\n" + ",\n".join(json.dumps(r, ensure_ascii=False) for r in rows) + "\n]\n", "utf-8")
     registry.cache_clear()
     return new

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import date
-from functools import cache
 from typing import Any, Final, NamedTuple
 
 from hub.contracts.catalogue import INPUTS, Destination
@@ -16,7 +15,7 @@ from hub.domain import events as e
 from hub.domain.identifiers import is_agb, is_pc4, is_record_id, is_tenant_id, is_uzovi, looks_like_identity
 from hub.domain.identity import check_identity
 from hub.domain.reference import Reference, Role, Tenant
-from hub.domain.words import AllocationAnswer, CareEndReason, OverrideOutcome, WaitingStatus
+from hub.domain.words import AllocationAnswer, OverrideOutcome, WaitingStatus
 
 EARLIEST: Final = date(2015, 1, 1)
 LATEST: Final = date(2100, 1, 1)
@@ -30,7 +29,17 @@ PREGNANCY_DAYS_MAX: Final = 310
 """A request lies at most this long before the due date (PROPOSAL)."""
 _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_IDS = ("record_id", "registration_id", "waiting_id", "proposal_id", "plan_id", "document_id", "alert_id", "link_id", "carer_pool")
+_IDS = (
+    "record_id",
+    "registration_id",
+    "waiting_id",
+    "proposal_id",
+    "plan_id",
+    "document_id",
+    "alert_id",
+    "link_id",
+    "carer_pool",
+)
 _AGBS = ("provider", "preferred_provider")
 
 
@@ -46,9 +55,7 @@ def check_input(event: Any, tenant: Tenant | None, reference: Reference) -> Refu
     return next(_reasons(event, tenant, reference), None)
 
 
-@cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind))
+_NAMES: Final[dict[type[Any], tuple[str, ...]]] = {kind: tuple(f.name for f in fields(kind)) for kind in INPUTS}
 
 
 def _reasons(event: Any, tenant: Tenant | None, reference: Reference) -> Iterator[Refusal]:
@@ -58,7 +65,7 @@ def _reasons(event: Any, tenant: Tenant | None, reference: Reference) -> Iterato
         return
     if tenant.role not in kind.writers:
         yield Refusal("role_may_not_publish", "")
-    names = _names(type(event))
+    names = _NAMES[type(event)]
     for name in _IDS:
         if name in names and (value := getattr(event, name)) is not None:
             if not is_record_id(value):
@@ -106,7 +113,9 @@ def _own_rules(event: Any) -> Iterator[Refusal]:
         case e.RegistrationSubmitted() | e.WaitingClientListed():
             if abs((event.due_date - event.requested_on).days) > PREGNANCY_DAYS_MAX:
                 yield Refusal("impossible_date", "/requested_on")
-            if isinstance(event, e.WaitingClientListed) and (event.removal_reason is None) != (event.status == WaitingStatus.LISTED):
+            if isinstance(event, e.WaitingClientListed) and (event.removal_reason is None) != (
+                event.status == WaitingStatus.LISTED
+            ):
                 yield Refusal("missing_reason", "/removal_reason")
         case e.CareDelivered():
             if event.employed_minutes + event.self_employed_minutes > event.physical_minutes:
@@ -127,14 +136,12 @@ def _own_rules(event: Any) -> Iterator[Refusal]:
         case e.BenchmarkPublished():
             if not event.range_low_minutes <= event.mean_care_minutes <= event.range_high_minutes:
                 yield Refusal("impossible_minutes", "/mean_care_minutes")
-        case e.CareEnded(reason=CareEndReason()):
-            pass
         case _:
             pass
 
 
 def _place(event: Any, destination: Destination, tenant: Tenant, reference: Reference) -> Iterator[Refusal]:
-    if tenant.role is Role.INSURER and event.insurer != tenant.insurer:
+    if tenant.role is Role.INSURER and getattr(event, "insurer", tenant.insurer) != tenant.insurer:
         yield Refusal("wrong_tenant", "/insurer")
     match destination:
         case Destination.BY_PC4:

@@ -5,7 +5,7 @@ What a field means stands in the schema, in one place.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date as Day
 
 from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzovi
 from hub.domain.identity import Identity
@@ -65,8 +65,8 @@ class RegistrationSubmitted:
     provider: Agb
     status: RegistrationStatus
     pc4: Pc4
-    due_date: date
-    requested_on: date
+    due_date: Day
+    requested_on: Day
     insurer: Uzovi
     indicated_minutes: int
     protocol: IndicationProtocol
@@ -83,7 +83,7 @@ class CareDelivered:
     provider: Agb
     pc4: Pc4
     registration_id: RecordId
-    born_on: date
+    born_on: Day
     physical_minutes: int
     digital_minutes: int
     digital_consent: bool
@@ -103,7 +103,7 @@ class CareEnded:
     provider: Agb
     pc4: Pc4
     registration_id: RecordId
-    ended_on: date
+    ended_on: Day
     reason: CareEndReason
 
 
@@ -115,9 +115,9 @@ class CapacityDeclared:
     version: int
     provider: Agb
     region: RegionCode
-    period_from: date
-    period_until: date
-    declared_on: date
+    period_from: Day
+    period_until: Day
+    declared_on: Day
     method: CapacityMethod
     contracted_employed_minutes: int
     contracted_self_employed_minutes: int
@@ -137,8 +137,8 @@ class FullDeclared:
     region: RegionCode
     level: FullLevel
     status: FullStatus
-    period_from: date
-    period_until: date
+    period_from: Day
+    period_until: Day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,7 @@ class MeasureReported:
     region: RegionCode
     measure: str
     status: MeasureStatus
-    on: date
+    on: Day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +163,8 @@ class WaitingClientListed:
     status: WaitingStatus
     removal_reason: RemovalReason | None = None
     pc4: Pc4
-    due_date: date
-    requested_on: date
+    due_date: Day
+    requested_on: Day
     insurer: Uzovi
     indicated_minutes: int
     protocol: IndicationProtocol
@@ -211,8 +211,8 @@ class ContractDeclared:
     provider: Agb
     contract_class: ContractClass
     postcodes: tuple[Pc4, ...]
-    valid_from: date
-    valid_until: date | None = None
+    valid_from: Day
+    valid_until: Day | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,8 +288,8 @@ class ColourDeclared:
     version: int
     region: RegionCode
     colour: DeclaredColour
-    valid_from: date
-    valid_until: date | None = None
+    valid_from: Day
+    valid_until: Day | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,7 +313,7 @@ class FindingRaised:
     provider: Agb
     region: RegionCode
     rule_number: int
-    found_on: date
+    found_on: Day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,8 +325,8 @@ class MandateGranted:
     provider: Agb
     mandate_tenant: TenantId
     bo_member: bool
-    valid_from: date
-    valid_until: date | None = None
+    valid_from: Day
+    valid_until: Day | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,7 +376,7 @@ class HoldReleased:
 class DayStarted:
     """A day begins in the Netherlands. Goes to every region."""
 
-    date: date
+    date: Day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,7 +397,7 @@ class RecordSettled:
 
     record: RecordRef
     outcome: SettledOutcome
-    due_date: date
+    due_date: Day
     closed_by_transfer: bool
 
 

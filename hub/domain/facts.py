@@ -4,7 +4,7 @@ Each class mirrors a file in schemas/avro/out field by field; tests/contracts ch
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date as Day
 
 from hub.domain.identifiers import Agb, IsoDate, Pc4, RecordId, RegionCode, TenantId
 from hub.domain.events import MatchReason
@@ -69,7 +69,7 @@ class DayClosed:
 
     recipient: TenantId
     region: RegionCode
-    date: date
+    date: Day
     open_proposals: int
     waiting: int
 
@@ -96,7 +96,7 @@ class RegionStatusChanged:
     """Colour of a region now: computed and declared side by side."""
 
     region: RegionCode
-    date: date
+    date: Day
     computed: ComputedColour
     computed_since: IsoDate
     declared: DeclaredColour | None = None
@@ -135,7 +135,7 @@ class AlertChanged:
     kind: AlertKind
     state: AlertState
     severity: AlertSeverity
-    since: date
+    since: Day
     subject: str
     clause: str
     mediator: Mediator
@@ -157,7 +157,7 @@ class AllocationStated:
     care_minutes: int
     birth_week: str | None = None
     pc4: Pc4 | None = None
-    answer_by: date | None = None
+    answer_by: Day | None = None
     reason: str
     why_not: tuple[WhyNot, ...]
 
@@ -170,7 +170,7 @@ class MediationRequested:
     region: RegionCode
     waiting_tenant: TenantId
     waiting_id: RecordId
-    requested_on: date
+    requested_on: Day
     reason: str
 
 
@@ -209,7 +209,7 @@ class ComplianceFound:
     status: FindingStatus
     provider: Agb
     clause: str
-    since: date
+    since: Day
     addressee: str
 
 
@@ -221,9 +221,9 @@ class CapacityRequested:
     region: RegionCode
     provider: Agb
     request_id: str
-    period_from: date
-    period_until: date
-    answer_by: date
+    period_from: Day
+    period_until: Day
+    answer_by: Day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,7 +155,7 @@ class Machine(Generic[S]):
                 slot = self._slots[region] = _Slot(self.rules.open(region), _Envelope())
             try:
                 facts = self._fold(slot, region, record)
-            except Exception as problem:
+            except Exception as problem:  # noqa: BLE001 - whatever a rule raises stops its region and no other
                 self._stop(region, record.offset, problem)
                 facts = []
             bound = self.published.get(region, (-1, -1))
@@ -188,7 +188,10 @@ class Machine(Generic[S]):
         return not self._resuming or self._seen >= self.next
 
     def snapshot(self) -> Snapshot:
-        """What changed since the last one, with its marker. Take it only when every fact below `next` is acknowledged."""
+        """What changed since the last one, with its marker.
+
+        Take it only when every fact below `next` is acknowledged, and not while a stopped region is catching up.
+        """
         assert self.caught_up, "a snapshot now would forget where a stopped region resumes"
         self._resuming.clear()
         changed: dict[bytes, bytes | None] = {}
@@ -209,7 +212,9 @@ class Machine(Generic[S]):
                     changed[key] = value
             slot.touched = False
         self._durable = self.next
-        marker = Marker(self.next, self.facts_offset, self.state_hash(), {str(r): s for r, s in sorted(self.stopped.items())})
+        marker = Marker(
+            self.next, self.facts_offset, self.state_hash(), {str(r): s for r, s in sorted(self.stopped.items())}
+        )
         return Snapshot(changed, msgspec.json.encode(marker))
 
     def state_hash(self) -> str:
@@ -226,7 +231,9 @@ class Machine(Generic[S]):
         while where is not None and where.tb_next is not None:
             where = where.tb_next
         line = f"{where.tb_frame.f_code.co_name}:{where.tb_lineno}" if where is not None else ""
-        self.stopped[region] = Stopped(self._resuming.get(region, self._durable), at, f"{type(problem).__name__} in {line}")
+        self.stopped[region] = Stopped(
+            self._resuming.get(region, self._durable), at, f"{type(problem).__name__} in {line}"
+        )
         self._slots.pop(region, None)
 
     def _fold(self, slot: _Slot[S], region: RegionCode, record: LogRecord) -> list[FactRecord]:
@@ -253,7 +260,14 @@ class Machine(Generic[S]):
         ]
 
     def _wrap(
-        self, slot: _Slot[S], fact: Any, region: RegionCode, position: tuple[int, int], timestamp_ms: int, time: bytes, src: bytes
+        self,
+        slot: _Slot[S],
+        fact: Any,
+        region: RegionCode,
+        position: tuple[int, int],
+        timestamp_ms: int,
+        time: bytes,
+        src: bytes,
     ) -> FactRecord:
         place = f"{self.partition}/{position[0]}/{position[1]}"
         headers = [

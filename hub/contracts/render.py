@@ -1,0 +1,118 @@
+"""What the catalogue looks like to others: AsyncAPI 3, and the tables of topics and types for people.
+
+Everything here is derived; tests compare the committed copies (docs/asyncapi.yaml, README.md) with a fresh rendering.
+"""
+
+from typing import Any
+
+import yaml
+
+from hub import __version__
+from hub.contracts.catalogue import INPUTS, OUTPUTS, Audience, Topic, topics_for
+from hub.contracts.codec import type_name
+from hub.contracts.schemas import registry
+from hub.domain.reference import Reference, Region, Role, Tenant
+
+PLACEHOLDER = Reference(
+    version=0,
+    log_partitions=4,
+    regions=(Region("<region>", "<region>", 0),),  # type: ignore[arg-type]
+    postcodes=(),
+    tenants=tuple(Tenant(f"<{role.value}>", role) for role in Role),  # type: ignore[arg-type]
+)
+"""Tables with one tenant of each role, so that a rendering shows families instead of instances."""
+
+
+def topic_table() -> str:
+    """Markdown: one row for each family of topics."""
+    families: dict[tuple[str, ...], list[str]] = {}
+    for topic in topics_for(PLACEHOLDER):
+        families.setdefault(_row(topic), []).append(topic.name)
+    lines = ["| topic | partitions | key | kept | writers | readers | sensitivity |", "|---|---|---|---|---|---|---|"]
+    for row, names in families.items():
+        lines.append(f"| {'<br>'.join(f'`{n}`' for n in names)} | " + " | ".join(row) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _row(topic: Topic) -> tuple[str, ...]:
+    days = "for ever" if topic.retention_ms < 0 else f"{topic.retention_ms // 86_400_000} days"
+    kept = f"newest per key, {days}" if topic.compacted else days
+    writers = ", ".join(topic.writers) or topic.owner
+    return (str(topic.partitions), topic.key, kept, writers, ", ".join(topic.readers), topic.sensitivity)
+
+
+def type_table() -> str:
+    """Markdown: who may publish each type, where it goes, and who receives each fact."""
+    lines = ["| input | who publishes | where it goes |", "|---|---|---|"]
+    for row in INPUTS.values():
+        goes = row.destination.value.replace("_", " ") + (", match" if row.identity_log else "")
+        lines.append(f"| `{row.kind.__name__}` | {', '.join(row.writers)} | {goes} |")
+    lines += ["", "| fact | topic | who receives it |", "|---|---|---|"]
+    for out in OUTPUTS.values():
+        if out.audience is not Audience.INTERNAL:
+            topic = f"out.{out.topic}.<tenant>" if out.audience is Audience.TENANT else out.topic
+            lines.append(f"| `{out.kind.__name__}` | `{topic}` | {', '.join(out.roles)} |")
+    return "\n".join(lines) + "\n"
+
+
+def asyncapi() -> str:
+    """AsyncAPI 3.0 of every topic that a tenant meets, with the Avro schemas as message payloads."""
+    channels: dict[str, Any] = {}
+    operations: dict[str, Any] = {}
+    messages: dict[str, Any] = {}
+    for topic in topics_for(PLACEHOLDER):
+        if (
+            not topic.carries
+            or topic.sensitivity == "encoding"
+            or (topic.name.startswith("region-")
+            and not topic.compacted)
+        ):
+            continue
+        address = topic.name.replace("<", "{").replace(">", "}")
+        name = topic.name.replace("<", "").replace(">", "").replace(".", "-")
+        channels[name] = {
+            "address": address,
+            "messages": {kind.__name__: {"$ref": f"#/components/messages/{kind.__name__}"} for kind in topic.carries},
+            "bindings": {
+                "kafka": {"partitions": topic.partitions, "topicConfiguration": {"retention.ms": topic.retention_ms}}
+            },
+        }
+        inward = topic.name.startswith("inbox.")
+        operations[f"{'receive' if inward else 'send'}-{name}"] = {
+            "action": "receive" if inward else "send",
+            "channel": {"$ref": f"#/channels/{name}"},
+        }
+        for kind in topic.carries:
+            row = registry().latest[kind.__name__]
+            messages[kind.__name__] = {
+                "name": type_name(kind),
+                "title": row.schema["doc"],
+                "contentType": "application/vnd.apache.avro",
+                "headers": _HEADERS,
+                "payload": {"schemaFormat": "application/vnd.apache.avro;version=1.9.0", "schema": row.schema},
+                "bindings": {"kafka": {"schemaIdLocation": "payload", "schemaIdPayloadEncoding": "confluent"}},
+            }
+    document = {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Kraamzorg waitlist hub", "version": __version__, "license": {"name": "EUPL-1.2"}},
+        "defaultContentType": "application/vnd.apache.avro",
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": dict(sorted(messages.items()))},
+    }
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+
+
+_HEADERS = {
+    "type": "object",
+    "required": ["ce_specversion", "ce_id", "ce_source", "ce_type"],
+    "properties": {
+        "ce_specversion": {"const": "1.0"},
+        "ce_id": {"type": "string"},
+        "ce_source": {"type": "string", "description": "urn:nld:oin:… or urn:nld:kvknr:… and the system"},
+        "ce_type": {"type": "string"},
+        "ce_time": {"type": "string", "format": "date-time"},
+        "ce_sequence": {"type": "string", "description": "On facts: counts from 1 per topic and region, without gaps."},
+        "ce_hubregion": {"type": "string", "description": "On facts: the region that said it."},
+    },
+}
