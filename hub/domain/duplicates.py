@@ -1,0 +1,518 @@
+"""Duplicates: which records belong to one client, found without knowing who she is.
+
+A pure fold over identity-log. A record is *submitted* (its encoding arrives), then *settled* by its region; only a
+version settled active is paired (one judge). Pairs are sought per block, scored by the adopted model, and become links:
+`registered_twice` (signalled by the regions) or `waiting_and_registered` (not signalled; rule 26).
+
+No duplicates: two records of one provider (they teach the model instead), due dates over 20 weeks apart (a later
+pregnancy), a record withdrawn or transferred before the other came. A person has at most one registration per
+provider, so a record is linked to the best of another provider's candidates only. State ends 42 days after the due
+date. All figures are a PROPOSAL.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from hub.domain.events import LinkEnded, LinkFound, MatchReason, RecordMoved, RecordRef, TenantHeld
+from hub.domain.identifiers import Agb, RecordId, RegionCode, TenantId
+from hub.domain.identity import Identity, check_identity
+from hub.domain.match_model import MatchModel, Scorer, check_model, compare, explain, lower_of, pack, packed_bytes, presence
+from hub.domain.match_state import (
+    STORED_TOKEN_BYTES,
+    Encoding,
+    Linked,
+    MatchState,
+    Row,
+    Submitted,
+    Tenant,
+    key_of,
+)
+from hub.domain.words import DuplicateVerdict, LinkEndReason, LinkKind, RecordKind, SettledOutcome
+
+__all__ = ["MatchLimits", "Matcher", "Outcome", "check_identity"]
+
+Outcome = LinkFound | LinkEnded | RecordMoved | TenantHeld
+
+LATER_PREGNANCY_DAYS: Final = 140
+"""Due dates further apart than 20 weeks are two pregnancies."""
+EXPIRY_DAYS: Final = 42
+"""State ends six weeks after the due date."""
+LOOKS_MAX: Final = 2
+"""Of the blocks that a pair shares, as many are compared, strongest first."""
+PENDING_MAX: Final = 3
+ENCODINGS_MAX: Final = 2
+"""Of one record: two epochs while they overlap."""
+_SUBMITTED, _ACTIVE, _CLOSED = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class MatchLimits:
+    """Bounds that a table of the hub may set. PROPOSAL.
+
+    A tenant whose newer records found more than `links_max` links in `window_days` is held: its further links are
+    `held` until a person releases it. That bounds what guessing can teach anyone.
+    """
+
+    block_max: int = 50
+    candidates_max: int = 200
+    links_max: int = 50
+    window_days: int = 7
+    links_max_by_tenant: Mapping[str, int] = field(default_factory=dict)
+
+    def budget(self, tenant: str) -> int:
+        """Links per window of one tenant."""
+        return self.links_max_by_tenant.get(tenant, self.links_max)
+
+
+class Matcher:
+    """The rules of the fold. It holds no state of a record: only limits, and a cache of scores under one model."""
+
+    def __init__(self, limits: MatchLimits | None = None) -> None:
+        self.limits = limits or MatchLimits()
+        self._scorer: Scorer | None = None
+
+    def scorer(self, state: MatchState) -> Scorer:
+        """Scores under the state's model."""
+        if self._scorer is None or self._scorer.model is not state.model:
+            self._scorer = Scorer(state.model)
+        return self._scorer
+
+    # what happens to a record
+
+    def submit(self, state: MatchState, ref: RecordRef, identity: Identity | None, due_date: date) -> list[Outcome]:
+        """A version's encoding arrives. Nothing is paired before its region settles it, in whatever order both come."""
+        due = due_date.toordinal()
+        if state.day and due + EXPIRY_DAYS <= state.day:
+            state.count("submitted_after_expiry")
+            return []
+        number, row = self._row(state, ref, due)
+        encoding = _stored(identity)
+        if not encoding.passes:
+            state.count("not_comparable")
+        if ref.version < row.version or ref.version <= row.encoded_version:
+            return []
+        if ref.version == row.version and row.status == _ACTIVE:
+            return self._encode(state, number, row, encoding)
+        if row.status == _CLOSED and ref.version <= row.version:
+            return []
+        others = [waiting for waiting in row.pending if waiting.version != ref.version]
+        row.pending = sorted([*others, Submitted(ref.version, due, encoding)], key=lambda one: one.version)[-PENDING_MAX:]
+        state.put_row(number, row)
+        return []
+
+    def settle(
+        self, state: MatchState, ref: RecordRef, outcome: SettledOutcome, due_date: date, closed_by_transfer: bool = False
+    ) -> list[Outcome]:
+        """A region's judgement of a version. Where two regions hold one record, DESIGN spine 4 decides."""
+        due = due_date.toordinal()
+        if state.day and due + EXPIRY_DAYS <= state.day and self._number(state, ref) is None:
+            return []
+        number, row = self._row(state, ref, due)
+        match outcome:
+            case SettledOutcome.REFUSED:
+                row.pending = [waiting for waiting in row.pending if waiting.version != ref.version]
+                if row.status == _SUBMITTED and not row.pending:
+                    self._forget(state, number, row)
+                else:
+                    state.put_row(number, row)
+                return []
+            case SettledOutcome.CLOSED:
+                return self._close(state, number, row, ref, closed_by_transfer)
+            case SettledOutcome.ACTIVE:
+                return self._activate(state, number, row, ref, due)
+
+    def take_over(
+        self, state: MatchState, provider: Agb, old: TenantId, new: TenantId, ids: Mapping[RecordId, RecordId] | None = None
+    ) -> list[Outcome]:
+        """A provider's records go from one package to another; without `ids` they keep theirs. Links stand."""
+        for number in state.numbers():
+            row = state.row(number)
+            if row.tenant != old or row.provider != provider:
+                continue
+            fresh = row.record_id if ids is None else ids.get(RecordId(row.record_id), RecordId(row.record_id))
+            if state.find(key_of(new, row.provider, row.kind, fresh)) is not None:
+                state.count("taken_over_twice")
+                continue
+            state.drop_ref(key_of(row.tenant, row.provider, row.kind, row.record_id), number)
+            row.tenant, row.record_id = new, fresh
+            state.put_ref(key_of(row.tenant, row.provider, row.kind, row.record_id), number)
+            state.put_row(number, row)
+        return []
+
+    # what happens besides
+
+    def start_day(self, state: MatchState, day: date) -> list[Outcome]:
+        """A day begins: what expired is forgotten, links included."""
+        today = day.toordinal()
+        if today <= state.day:
+            return []
+        out: list[Outcome] = []
+        for number in state.expired_by(today):
+            row = state.row(number)
+            out += self._end_links(state, number, row, LinkEndReason.EXPIRED)
+            self._forget(state, number, row)
+        state.put_day(today)
+        for name in sorted(state.tenants):
+            tenant = state.tenants[name]
+            kept = [(on, links) for on, links in tenant.links_by_day if on > today - self.limits.window_days]
+            if kept != tenant.links_by_day:
+                tenant.links_by_day = kept
+                state.put_tenant(name, tenant)
+        return out
+
+    def feedback(self, state: MatchState, link_id: str, verdict: DuplicateVerdict) -> list[Outcome]:
+        """What people found out. It is counted; "not a duplicate" also ends the link and keeps the pair apart."""
+        pair = state.link(link_id)
+        if pair is None:
+            state.count("feedback_on_unknown_link")
+            return []
+        state.count(f"feedback_{verdict.value}")
+        if verdict is DuplicateVerdict.CONFIRMED:
+            return []
+        first, second = pair
+        row = state.row(first)
+        out = self._end_link(state, first, row, _linked(row, link_id), LinkEndReason.NOT_A_DUPLICATE)
+        row.rejected = sorted({*row.rejected, second})
+        state.put_row(first, row)
+        return out
+
+    def release_hold(self, state: MatchState, name: TenantId) -> list[Outcome]:
+        """A person releases a tenant: its window starts anew, and the withheld links that still stand are said again."""
+        tenant = state.tenants.get(name)
+        if tenant is None or not tenant.held:
+            return []
+        out: list[Outcome] = []
+        for link_id in tenant.withheld:
+            pair = state.link(link_id)
+            if pair is not None:
+                out.append(self._found(state, *pair, _linked(state.row(pair[0]), link_id), held=False))
+        state.put_tenant(name, Tenant())
+        return out
+
+    def adopt_model(self, state: MatchState, model: MatchModel) -> list[Outcome]:
+        """Use other weights from here on. Links that stand are not judged again; what follows is. Unfit: ignored."""
+        problem = check_model(model)
+        if problem is None:
+            state.adopt(model)
+        else:
+            state.count(f"model_refused_{problem}")
+        return []
+
+    # inside
+
+    def _number(self, state: MatchState, ref: RecordRef) -> int | None:
+        return state.find(key_of(ref.tenant, ref.provider, ref.kind.value, ref.record_id))
+
+    def _row(self, state: MatchState, ref: RecordRef, due: int) -> tuple[int, Row]:
+        key = key_of(ref.tenant, ref.provider, ref.kind.value, ref.record_id)
+        number = state.find(key)
+        if number is not None:
+            return number, state.row(number)
+        number = state.new_number()
+        row = Row(ref.tenant, ref.provider, ref.kind.value, ref.record_id, due=due)
+        state.put_row(number, row)
+        state.put_ref(key, number)
+        state.put_expiry(due + EXPIRY_DAYS, number)
+        return number, row
+
+    def _forget(self, state: MatchState, number: int, row: Row) -> None:
+        self._leave_blocks(state, number, row.encodings)
+        state.drop_ref(key_of(row.tenant, row.provider, row.kind, row.record_id), number)
+        state.drop_expiry(row.due + EXPIRY_DAYS, number)
+        state.drop_row(number)
+
+    def _activate(self, state: MatchState, number: int, row: Row, ref: RecordRef, due: int) -> list[Outcome]:
+        out: list[Outcome] = []
+        if row.status == _CLOSED and ref.version <= row.version:
+            return []
+        if row.status == _ACTIVE:
+            if ref.version <= row.version:
+                if ref.region != row.region:
+                    out.append(RecordMoved(record=_at(ref, ref.region), version=row.version, new_region=RegionCode(row.region)))
+                return out
+            if ref.region != row.region:
+                out.append(RecordMoved(record=_at(ref, RegionCode(row.region)), version=ref.version, new_region=ref.region))
+        if due != row.due:
+            state.drop_expiry(row.due + EXPIRY_DAYS, number)
+            state.put_expiry(due + EXPIRY_DAYS, number)
+        row.version, row.region, row.status, row.due = ref.version, ref.region, _ACTIVE, due
+        encoding = next((waiting.encoding for waiting in row.pending if waiting.version == ref.version), None)
+        row.pending = [waiting for waiting in row.pending if waiting.version > ref.version]
+        if encoding is None:
+            state.put_row(number, row)
+            return out
+        return out + self._encode(state, number, row, encoding)
+
+    def _close(self, state: MatchState, number: int, row: Row, ref: RecordRef, by_transfer: bool) -> list[Outcome]:
+        if row.status == _ACTIVE and (ref.version < row.version or ref.region != row.region and ref.version == row.version):
+            return []
+        if row.status == _CLOSED and ref.version <= row.version:
+            return []
+        reason = LinkEndReason.TRANSFERRED if by_transfer else LinkEndReason.WITHDRAWN
+        out = self._end_links(state, number, row, reason)
+        self._leave_blocks(state, number, row.encodings)
+        row.version, row.region, row.status, row.encodings = ref.version, ref.region, _CLOSED, []
+        row.pending = [waiting for waiting in row.pending if waiting.version > ref.version]
+        state.put_row(number, row)
+        return out
+
+    def _encode(self, state: MatchState, number: int, row: Row, encoding: Encoding) -> list[Outcome]:
+        """An active record gets its encoding: pair it, and keep of its links those that still hold."""
+        row.encoded_version = row.version
+        if encoding in row.encodings:
+            state.put_row(number, row)
+            return []
+        gone = [old for old in row.encodings if old.epoch == encoding.epoch]
+        kept = [old for old in row.encodings if old.epoch != encoding.epoch]
+        dropped = kept[: len(kept) - (ENCODINGS_MAX - 1)] if len(kept) >= ENCODINGS_MAX else []
+        self._leave_blocks(state, number, [*gone, *dropped])
+        row.encodings = sorted([*[old for old in kept if old not in dropped], encoding], key=lambda one: one.epoch)
+        state.put_row(number, row)
+        matches = self._pair(state, number, row, encoding)
+        out: list[Outcome] = []
+        if gone:
+            still = {match.other for match in matches}
+            for linked in list(row.links):
+                if linked.other not in still:
+                    out += self._end_link(state, number, row, linked, LinkEndReason.CORRECTED)
+        for match in matches:
+            out += self._link(state, number, row, match)
+        state.put_row(number, row)
+        return out
+
+    def _leave_blocks(self, state: MatchState, number: int, encodings: Sequence[Encoding]) -> None:
+        for encoding in encodings:
+            tokens = encoding.tokens
+            for block in range(len(encoding.passes)):
+                at = block * STORED_TOKEN_BYTES
+                state.leave_block(int.from_bytes(tokens[at : at + STORED_TOKEN_BYTES], "big"), number, block)
+
+    def _pair(self, state: MatchState, number: int, row: Row, encoding: Encoding) -> list[Linked]:
+        """Search every block, enter them, compare each candidate once; returns those that one person explains best."""
+        shared: dict[int, list[int]] = {}
+        tokens, block_max, full = encoding.tokens, self.limits.block_max, 0
+        for block in range(len(encoding.passes)):
+            at = block * STORED_TOKEN_BYTES
+            token = int.from_bytes(tokens[at : at + STORED_TOKEN_BYTES], "big")
+            bucket, words, first, end = state.block(token)
+            for word in words[first:end]:
+                other, theirs = word >> 6 & 0x7FFFFFF, word & 63
+                looks = shared.get(other)
+                if looks is None:
+                    shared[other] = [block << 6 | theirs]
+                elif len(looks) < LOOKS_MAX:
+                    looks.append(block << 6 | theirs)
+            if end - first < block_max:
+                state.join_block(bucket, words, token, number, block)
+            else:
+                full += 1
+        if full:
+            state.count("blocks_full", full)
+        shared.pop(number, None)
+        if not shared:
+            return []
+        if len(shared) > self.limits.candidates_max:
+            state.count("candidates_cut", len(shared) - self.limits.candidates_max)
+        score = self.scorer(state).score
+        rejected = row.rejected
+        best: dict[str, tuple[Linked, str]] = {}
+        alone: list[Linked] = []
+        for other in list(shared)[: self.limits.candidates_max]:
+            theirs_row = state.row(other)
+            pattern = _look(encoding, theirs_row, shared[other])
+            if pattern is None:
+                continue
+            within = _one_provider(row, theirs_row)
+            state.learn(within, pattern)
+            if within:
+                continue
+            points = score(pattern)
+            if points < 0 or other in rejected or number in theirs_row.rejected:
+                continue
+            if abs(row.due - theirs_row.due) > LATER_PREGNANCY_DAYS:
+                state.count("later_pregnancy")
+                continue
+            if row.kind == theirs_row.kind == RecordKind.WAITING.value:
+                continue
+            linked = Linked(other, "", points)
+            if theirs_row.provider and row.provider:
+                key = theirs_row.provider
+                if key not in best or points > best[key][0].score_millibits:
+                    best[key] = (linked, key)
+            else:
+                alone.append(linked)
+        return sorted([*alone, *(linked for linked, _ in best.values())], key=lambda one: one.other)
+
+    def _link(self, state: MatchState, number: int, row: Row, match: Linked) -> list[Outcome]:
+        if any(linked.other == match.other for linked in row.links):
+            return []
+        other = state.row(match.other)
+        out: list[Outcome] = []
+        if row.provider and other.provider:
+            rivals = [linked for linked in other.links if state.row(linked.other).provider == row.provider]
+            rivals = [linked for linked in rivals if linked.other != number]
+            if any(linked.score_millibits >= match.score_millibits for linked in rivals):
+                state.count("better_match_stands")
+                return []
+            for rival in rivals:
+                out += self._end_link(state, match.other, other, rival, LinkEndReason.CORRECTED)
+        link_id = hashlib.blake2b(
+            f"{key_of(other.tenant, other.provider, other.kind, other.record_id)}\n{other.version}\n"
+            f"{key_of(row.tenant, row.provider, row.kind, row.record_id)}\n{row.version}".encode(),
+            digest_size=10,
+        ).hexdigest()
+        linked = Linked(match.other, link_id, match.score_millibits)
+        row.links = [*row.links, linked]
+        other.links = [*other.links, Linked(number, link_id, match.score_millibits)]
+        state.put_row(match.other, other)
+        state.put_row(number, row)
+        state.put_link(link_id, number, match.other)
+        held = False
+        if row.kind == other.kind == RecordKind.REGISTRATION.value:
+            held, notice = self._spend(state, row.tenant, link_id)
+            out += notice
+        out.append(self._found(state, number, match.other, linked, held))
+        return out
+
+    def _spend(self, state: MatchState, name: str, link_id: str) -> tuple[bool, list[Outcome]]:
+        """Count a link against the budget of the tenant whose record is the newer."""
+        tenant = state.tenants.get(name) or Tenant()
+        by_day = dict(tenant.links_by_day)
+        by_day[state.day] = by_day.get(state.day, 0) + 1
+        tenant.links_by_day = sorted(by_day.items())
+        spent, budget = sum(by_day.values()), self.limits.budget(name)
+        notice: list[Outcome] = []
+        if spent > budget and not tenant.held:
+            tenant.held = True
+            notice = [TenantHeld(held_tenant=TenantId(name), links_in_window=spent, budget=budget)]
+        if tenant.held:
+            tenant.withheld = [*tenant.withheld, link_id][-10_000:]
+        state.put_tenant(name, tenant)
+        return tenant.held, notice
+
+    def _found(self, state: MatchState, newer: int, older: int, linked: Linked, held: bool) -> LinkFound:
+        row, other = state.row(newer), state.row(older)
+        both = {row.kind, other.kind}
+        reasons: tuple[MatchReason, ...] = ()
+        seen = _shared_looks(row, other)
+        if seen is not None:
+            encoding, theirs, looks = seen
+            pattern = _pattern(encoding, theirs, looks)
+            pass_number = encoding.passes[looks[0] >> 6]
+            _, _, said = explain(self.scorer(state), pattern)
+            reasons = tuple(
+                MatchReason(pass_number=pass_number, field=reason.field, weight_millibits=reason.weight_millibits)
+                for reason in said
+            )
+        return LinkFound(
+            link_id=linked.link_id,
+            kind=LinkKind.REGISTERED_TWICE if both == {RecordKind.REGISTRATION.value} else LinkKind.WAITING_AND_REGISTERED,
+            first=_ref(other),
+            second=_ref(row),
+            score_millibits=linked.score_millibits,
+            reasons=reasons,
+            held=held,
+        )
+
+    def _end_links(self, state: MatchState, number: int, row: Row, reason: LinkEndReason) -> list[Outcome]:
+        out: list[Outcome] = []
+        for linked in list(row.links):
+            out += self._end_link(state, number, row, linked, reason)
+        return out
+
+    def _end_link(self, state: MatchState, number: int, row: Row, linked: Linked, reason: LinkEndReason) -> list[Outcome]:
+        pair = state.link(linked.link_id)
+        other = state.row(linked.other)
+        row.links = [one for one in row.links if one.link_id != linked.link_id]
+        other.links = [one for one in other.links if one.link_id != linked.link_id]
+        state.put_row(number, row)
+        state.put_row(linked.other, other)
+        state.drop_link(linked.link_id)
+        newer_is_row = pair is None or pair[0] == number
+        first, second = (other, row) if newer_is_row else (row, other)
+        both = {row.kind, other.kind}
+        kind = LinkKind.REGISTERED_TWICE if both == {RecordKind.REGISTRATION.value} else LinkKind.WAITING_AND_REGISTERED
+        return [LinkEnded(link_id=linked.link_id, kind=kind, first=_ref(first), second=_ref(second), reason=reason)]
+
+
+def _stored(identity: Identity | None) -> Encoding:
+    """An encoding as the state keeps it: one presence mask for all blocks, absent fields left out."""
+    if identity is None or not identity.blocks:
+        return Encoding(0 if identity is None else identity.epoch, 0, b"", b"", b"")
+    blocks = identity.blocks
+    mask = next((presence(block.filters) for block in blocks if block.filters), 0)
+    return Encoding(
+        identity.epoch,
+        mask,
+        bytes([block.pass_number for block in blocks]),
+        b"".join([block.token[:STORED_TOKEN_BYTES] for block in blocks]),
+        b"".join([pack(block.filters, mask) if block.filters else bytes(packed_bytes(mask)) for block in blocks]),
+    )
+
+
+def _look(encoding: Encoding, other: Row, looks: Sequence[int]) -> int | None:
+    """The pattern of the blocks shared with a row, or None when it has no encoding of this epoch any more."""
+    for theirs in other.encodings:
+        if theirs.epoch == encoding.epoch:
+            return _pattern(encoding, theirs, looks)
+    return None
+
+
+def _pattern(ours: Encoding, theirs: Encoding, looks: Sequence[int]) -> int:
+    mask_a, mask_b = ours.presence, theirs.presence
+    width_a, width_b = packed_bytes(mask_a), packed_bytes(mask_b)
+    pattern = -1
+    for look in looks:
+        at_a, at_b = (look >> 6) * width_a, (look & 63) * width_b
+        a = int.from_bytes(ours.filters[at_a : at_a + width_a], "big")
+        b = int.from_bytes(theirs.filters[at_b : at_b + width_b], "big")
+        seen = compare(mask_a, a, mask_b, b)
+        pattern = seen if pattern < 0 else lower_of(pattern, seen)
+    return pattern
+
+
+def _shared_looks(row: Row, other: Row) -> tuple[Encoding, Encoding, list[int]] | None:
+    for ours in row.encodings:
+        for theirs in other.encodings:
+            if ours.epoch != theirs.epoch:
+                continue
+            size = STORED_TOKEN_BYTES
+            places = {theirs.tokens[at * size : (at + 1) * size]: at for at in range(len(theirs.passes))}
+            looks = []
+            for at in range(len(ours.passes)):
+                token = ours.tokens[at * size : (at + 1) * size]
+                if token in places and len(looks) < LOOKS_MAX:
+                    looks.append(at << 6 | places[token])
+            if looks:
+                return ours, theirs, looks
+    return None
+
+
+def _one_provider(a: Row, b: Row) -> bool:
+    if a.provider and b.provider:
+        return a.provider == b.provider
+    return a.kind == b.kind and a.tenant == b.tenant
+
+
+def _linked(row: Row, link_id: str) -> Linked:
+    return next(linked for linked in row.links if linked.link_id == link_id)
+
+
+def _at(ref: RecordRef, region: RegionCode) -> RecordRef:
+    return RecordRef(
+        tenant=ref.tenant, provider=ref.provider, kind=ref.kind, record_id=ref.record_id, version=ref.version, region=region
+    )
+
+
+def _ref(row: Row) -> RecordRef:
+    return RecordRef(
+        tenant=TenantId(row.tenant),
+        provider=Agb(row.provider),
+        kind=RecordKind(row.kind),
+        record_id=RecordId(row.record_id),
+        version=row.version,
+        region=RegionCode(row.region),
+    )

@@ -1,0 +1,341 @@
+"""How alike two encodings are, and whether one person explains that better than two.
+
+Comparing gives a *pattern*: for each field one small level, packed three bits a field. A model holds explanations of
+patterns: some say "one person" (at one address; moved), the others say "two people" (chance, a twin, one household,
+a namesake). The score is the best explanation of the first kind minus the best of the second, in millibits: integers
+that a trainer published and this module only adds. A score of 0 or more is an alert.
+
+Thresholds and the choice of levels are a PROPOSAL.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from hub.domain.identity import FIELDS, FILTER_BYTES, FieldKind, FieldLayout
+
+LEVEL_BITS: Final = 3
+_LEVEL_MASK: Final = (1 << LEVEL_BITS) - 1
+ABSENT: Final = 0
+DIFFERS: Final = 1
+
+LEVEL_WORDS: Final = {
+    FieldKind.NAME: ("absent", "differs", "resembles", "nearly equal", "sounds equal", "equal"),
+    FieldKind.NAMES: ("absent", "differs", "resembles", "nearly equal", "one holds the other", "equal"),
+    FieldKind.TEXT: ("absent", "differs", "resembles", "nearly equal", "equal"),
+    FieldKind.DATE: (
+        "absent",
+        "differs",
+        "two parts of four equal",
+        "year off in one digit",
+        "month or day differs",
+        "month and day swapped",
+        "equal",
+    ),
+    FieldKind.DIGITS: ("absent", "differs", "two digits differ", "one digit differs", "equal"),
+    FieldKind.CODE: ("absent", "differs", "two places differ", "same area", "one place differs", "equal"),
+    FieldKind.EXACT: ("absent", "differs", "equal"),
+}
+"""What each level means, by kind of field, from absent to equal."""
+
+LEVELS: Final = tuple(len(LEVEL_WORDS[field.kind]) for field in FIELDS)
+"""Number of levels of each field, ABSENT included."""
+
+_INDEX: Final = {field.name: index for index, field in enumerate(FIELDS)}
+_GIVEN: Final = LEVEL_BITS * _INDEX["given_name"]
+_INITIAL: Final = LEVEL_BITS * _INDEX["initial"]
+
+
+def level_of(pattern: int, field: int) -> int:
+    """The level of one field (its index in FIELDS)."""
+    return pattern >> LEVEL_BITS * field & _LEVEL_MASK
+
+
+def levels_of(pattern: int) -> tuple[int, ...]:
+    """The levels of all fields."""
+    return tuple(pattern >> LEVEL_BITS * field & _LEVEL_MASK for field in range(len(FIELDS)))
+
+
+def pattern_of(levels: Sequence[int]) -> int:
+    """The inverse of `levels_of`."""
+    return sum(level << LEVEL_BITS * field for field, level in enumerate(levels))
+
+
+def lower_of(a: int, b: int) -> int:
+    """Field by field the lower level: a Bloom filter errs only upwards, so of two looks the lower is nearer the truth."""
+    if a == b:
+        return a
+    both = 0
+    for shift in range(0, LEVEL_BITS * len(FIELDS), LEVEL_BITS):
+        left, right = a >> shift & _LEVEL_MASK, b >> shift & _LEVEL_MASK
+        both |= (left if left < right else right) << shift
+    return both
+
+
+# Filters as the fold keeps them: only the fields that are present, said once for all blocks of a record.
+
+
+def presence(filters: bytes) -> int:
+    """Bit i is set where field i is present."""
+    mask = 0
+    for index, field in enumerate(FIELDS):
+        if any(filters[field.offset_bytes : field.offset_bytes + field.width_bytes]):
+            mask |= 1 << index
+    return mask
+
+
+@lru_cache(maxsize=4096)
+def _slices(mask: int) -> tuple[tuple[int, int], ...]:
+    """The runs of bytes of the fields present, neighbours joined."""
+    runs: list[tuple[int, int]] = []
+    for index, field in enumerate(FIELDS):
+        if mask >> index & 1:
+            start, end = field.offset_bytes, field.offset_bytes + field.width_bytes
+            if runs and runs[-1][1] == start:
+                runs[-1] = (runs[-1][0], end)
+            else:
+                runs.append((start, end))
+    return tuple(runs)
+
+
+@lru_cache(maxsize=4096)
+def packed_bytes(mask: int) -> int:
+    """Width of a packed filter (bytes)."""
+    return sum(end - start for start, end in _slices(mask))
+
+
+def pack(filters: bytes, mask: int) -> bytes:
+    """The bytes of the fields present, in order."""
+    return b"".join([filters[start:end] for start, end in _slices(mask)])
+
+
+# Comparing. Each function takes the XOR of two fields and the fields themselves, and gives a level from DIFFERS up.
+
+
+def _name(x: int, a: int, b: int, bits: int) -> int:
+    if not x:
+        return 5
+    if not x >> bits - 8:
+        return 4
+    low = (1 << bits - 8) - 1
+    apart = (x & low).bit_count()
+    total = (a & low).bit_count() + (b & low).bit_count()
+    if 3 * apart <= total:
+        return 3
+    return 2 if 9 * apart <= 5 * total else 1
+
+
+def _names(x: int, a: int, b: int, bits: int) -> int:
+    if not x:
+        return 5
+    ones_a, ones_b = a.bit_count(), b.bit_count()
+    shared = (a & b).bit_count()
+    least = ones_a if ones_a < ones_b else ones_b
+    if 10 * shared >= 9 * least:
+        return 4
+    if 100 * shared >= 68 * least:
+        return 3
+    return 2 if 100 * shared >= 50 * least else 1
+
+
+def _text(x: int, a: int, b: int, bits: int) -> int:
+    if not x:
+        return 4
+    apart = x.bit_count()
+    total = a.bit_count() + b.bit_count()
+    if 3 * apart <= total:
+        return 3
+    return 2 if 9 * apart <= 5 * total else 1
+
+
+def _date(x: int, a: int, b: int, bits: int) -> int:
+    if not x:
+        return 6
+    month = x >> 8 & 255 == 0
+    day = x & 255 == 0
+    if not x >> 16:
+        if month or day:
+            return 4
+        return 5 if a & 255 == b >> 8 & 255 and b & 255 == a >> 8 & 255 else 2
+    digits = (x >> 24 == 0) + (x >> 16 & 255 == 0)
+    if month and day:
+        return 3 if digits == 1 else 2
+    return 2 if digits + month + day == 2 else 1
+
+
+def _apart(x: int) -> int:
+    """How many of eight nibbles are not zero."""
+    x |= x >> 2
+    x |= x >> 1
+    return (x & 0x11111111).bit_count()
+
+
+def _digits(x: int, a: int, b: int, bits: int) -> int:
+    if not x:
+        return 4
+    apart = _apart(x)
+    return 4 - apart if apart <= 2 else 1
+
+
+def _code(x: int, a: int, b: int, bits: int) -> int:
+    if not x:
+        return 5
+    apart = _apart(x)
+    if apart == 1:
+        return 4
+    if not x & 0xFFFF:
+        return 3
+    return 2 if apart == 2 else 1
+
+
+def _exact(x: int, a: int, b: int, bits: int) -> int:
+    return 1 if x else 2
+
+
+_COMPARE: Final[dict[FieldKind, Callable[[int, int, int, int], int]]] = {
+    FieldKind.NAME: _name,
+    FieldKind.NAMES: _names,
+    FieldKind.TEXT: _text,
+    FieldKind.DATE: _date,
+    FieldKind.DIGITS: _digits,
+    FieldKind.CODE: _code,
+    FieldKind.EXACT: _exact,
+}
+
+_Step = tuple[Callable[[int, int, int, int], int], int, int, int, int, int]
+
+
+@lru_cache(maxsize=65536)
+def _steps(mask_a: int, mask_b: int) -> tuple[_Step, ...]:
+    """Per field that both have: its comparison, its shift in either packed filter, its mask, width, place in a pattern."""
+    steps: list[_Step] = []
+    at_a, at_b = 8 * packed_bytes(mask_a), 8 * packed_bytes(mask_b)
+    both_given = bool(mask_a & mask_b & 1 << _INDEX["given_name"])
+    for index, field in enumerate(FIELDS):
+        bits = 8 * field.width_bytes
+        here_a, here_b = mask_a >> index & 1, mask_b >> index & 1
+        at_a -= bits * here_a
+        at_b -= bits * here_b
+        if here_a and here_b and not (both_given and field.name == "initial"):
+            steps.append((_COMPARE[field.kind], at_a, at_b, (1 << bits) - 1, bits, LEVEL_BITS * index))
+    return tuple(steps)
+
+
+def compare(mask_a: int, a: int, mask_b: int, b: int) -> int:
+    """The pattern of two packed filters of one block, read as big-endian integers.
+
+    An initial counts only where one side has no full given name: it would repeat what the name says.
+    """
+    pattern = 0
+    for level, at_a, at_b, mask, bits, place in _steps(mask_a, mask_b):
+        field_a, field_b = a >> at_a & mask, b >> at_b & mask
+        pattern |= level(field_a ^ field_b, field_a, field_b, bits) << place
+    return pattern
+
+
+# The model.
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One story of how a pattern comes about. Weights are millibits: 1000 · log2 of a probability, thus ≤ 0."""
+
+    name: str
+    same_person: bool
+    prior_millibits: int
+    weights_millibits: tuple[tuple[int, ...], ...]
+    """Per field of FIELDS, per level; the weight of ABSENT is 0: what is not there says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchModel:
+    """What `ModelAdopted` carries: a version and the explanations in their committed order."""
+
+    version: str
+    explanations: tuple[Explanation, ...]
+
+
+def check_model(model: MatchModel) -> str | None:
+    """Name what makes a model unusable, or None: `no_explanations`, `one_sided`, `wrong_shape`, `wrong_weight`."""
+    if not model.explanations:
+        return "no_explanations"
+    kinds = [explanation.same_person for explanation in model.explanations]
+    if all(kinds) or not any(kinds):
+        return "one_sided"
+    for explanation in model.explanations:
+        if tuple(len(row) for row in explanation.weights_millibits) != LEVELS:
+            return "wrong_shape"
+        if any(row[ABSENT] or min(row) < -100_000 or max(row) > 0 for row in explanation.weights_millibits):
+            return "wrong_weight"
+    return None
+
+
+class Scorer:
+    """Scores patterns under one model, remembering those already seen (a cache: it never changes an answer)."""
+
+    __slots__ = ("_scores", "model")
+
+    def __init__(self, model: MatchModel) -> None:
+        self.model = model
+        self._scores: dict[int, int] = {}
+
+    def score(self, pattern: int) -> int:
+        """Millibits by which "one person" beats "two people"."""
+        known = self._scores.get(pattern)
+        if known is None:
+            one, two = self.best(pattern)
+            known = self.fit(one, pattern) - self.fit(two, pattern)
+            if len(self._scores) >= _REMEMBERED_MAX:
+                self._scores.clear()
+            self._scores[pattern] = known
+        return known
+
+    def fit(self, explanation: Explanation, pattern: int) -> int:
+        """Millibits of one explanation: its prior and the weight of each field."""
+        levels = levels_of(pattern)
+        return explanation.prior_millibits + sum(
+            row[level] for row, level in zip(explanation.weights_millibits, levels, strict=True)
+        )
+
+    def best(self, pattern: int) -> tuple[Explanation, Explanation]:
+        """The best explanation by one person, and the best by two; the first in the model's order where they tie."""
+        fits = [(self.fit(explanation, pattern), explanation) for explanation in self.model.explanations]
+        one = max((row for row in fits if row[1].same_person), key=lambda row: row[0])
+        two = max((row for row in fits if not row[1].same_person), key=lambda row: row[0])
+        return one[1], two[1]
+
+
+_REMEMBERED_MAX: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class FieldReason:
+    """What one field said: its name, its level in words, and how far it speaks for one person (millibits)."""
+
+    field: str
+    level: str
+    weight_millibits: int
+
+
+def explain(scorer: Scorer, pattern: int) -> tuple[str, str, tuple[FieldReason, ...]]:
+    """(the story of one person, the story of two, what each present field said between them), without any value."""
+    one, two = scorer.best(pattern)
+    reasons = tuple(
+        FieldReason(
+            field.name,
+            LEVEL_WORDS[field.kind][level],
+            one.weights_millibits[index][level] - two.weights_millibits[index][level],
+        )
+        for index, (field, level) in enumerate(zip(FIELDS, levels_of(pattern), strict=True))
+        if level != ABSENT
+    )
+    return one.name, two.name, reasons
+
+
+def field_named(name: str) -> FieldLayout:
+    """The layout of a field. KeyError for a name that is not in FIELDS."""
+    return FIELDS[_INDEX[name]]
+
+
+assert LEVEL_BITS * len(FIELDS) <= 63 and max(LEVELS) <= _LEVEL_MASK + 1 and FILTER_BYTES < 256
