@@ -56,6 +56,7 @@ class MatchLimits:
     `held` until a person releases it. That bounds what guessing can teach anyone.
     """
 
+    alert_millibits: int = 0
     block_max: int = 50
     candidates_max: int = 200
     links_max: int = 50
@@ -330,7 +331,7 @@ class Matcher:
             if within:
                 continue
             points = score(pattern)
-            if points < 0 or other in rejected or number in theirs_row.rejected:
+            if points < self.limits.alert_millibits or other in rejected or number in theirs_row.rejected:
                 continue
             if abs(row.due - theirs_row.due) > LATER_PREGNANCY_DAYS:
                 state.count("later_pregnancy")
@@ -481,7 +482,7 @@ def _shared_looks(row: Row, other: Row) -> tuple[Encoding, Encoding, list[int]] 
                 continue
             size = STORED_TOKEN_BYTES
             places = {theirs.tokens[at * size : (at + 1) * size]: at for at in range(len(theirs.passes))}
-            looks = []
+            looks: list[int] = []
             for at in range(len(ours.passes)):
                 token = ours.tokens[at * size : (at + 1) * size]
                 if token in places and len(looks) < LOOKS_MAX:

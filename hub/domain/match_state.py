@@ -88,7 +88,7 @@ class Tenant(msgspec.Struct, array_like=True):
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode_row = msgspec.msgpack.Decoder(Row).decode
 _decode_tenants = msgspec.msgpack.Decoder(dict[str, Tenant]).decode
-_decode_rows = msgspec.msgpack.Decoder(dict[int, bytes]).decode
+_decode_rows = msgspec.msgpack.Decoder(list[tuple[int, bytes]]).decode
 _decode_model = msgspec.msgpack.Decoder(MatchModel).decode
 
 
@@ -323,7 +323,7 @@ class MatchState:
             case "rows":
                 start = int(place) * ROWS_PER_PART
                 rows = {n: self._rows[n] for n in range(start, start + ROWS_PER_PART) if n in self._rows}
-                return _encode(rows) if rows else None
+                return _encode(list(rows.items())) if rows else None
             case "tokens" | "refs" | "expiry":
                 words = {"tokens": self._tokens, "refs": self._refs, "expiry": self._expiry}[family].get(int(place))
                 return _word_bytes(words) if words else None
@@ -331,7 +331,7 @@ class MatchState:
                 links = self._links.get(int(place))
                 return _encode(links) if links else None
             case "patterns":
-                return _encode(self._patterns) if self._patterns else None
+                return _encode(sorted(self._patterns.items())) if self._patterns else None
             case "tenants":
                 return _encode(self.tenants) if self.tenants else None
             case "model":
@@ -357,7 +357,7 @@ class MatchState:
                 case "links":
                     state._links[int(place)] = msgspec.msgpack.decode(data, type=dict[str, tuple[int, int]])
                 case "patterns":
-                    state._patterns = msgspec.msgpack.decode(data, type=dict[int, int])
+                    state._patterns = dict(msgspec.msgpack.decode(data, type=list[tuple[int, int]]))
                 case "tenants":
                     state.tenants = _decode_tenants(data)
                 case "head":

@@ -1,0 +1,221 @@
+"""Learns a model without labels: the stories that explain patterns, fitted by expectation-maximisation, as integers.
+
+The stories and which field plays which part in them are fixed (`STORIES`); how often each level then occurs is learned.
+Fields that play the same part share one distribution, so little data goes far. Warm priors (`warm_priors.json`) stand
+in for data that is not there yet. Pairs inside one provider are two people by definition: they teach the stories of
+two people only, so these cannot steal matches, nor be stolen by them.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from hub.domain.identity import FIELDS, FieldKind
+from hub.domain.match_model import ABSENT, LEVELS, Explanation, MatchModel, levels_of
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """An explanation before it has weights: the part each field plays, `otherwise` for those not named.
+
+    Parts: `own` (the same person's value, with the errors people make), `left` (what she left behind when she moved),
+    `shared` (agrees because the block or the relation makes it agree), `random` (two people drawn at random),
+    `family` (agrees about as often as not).
+    """
+
+    name: str
+    same_person: bool
+    share: float
+    parts: Mapping[str, str]
+    otherwise: str
+
+
+_ADDRESS: Final = ("postcode", "house_number", "street", "city")
+STORIES: Final = (
+    Story("one person", True, 0.5, {}, "own"),
+    Story("one person who moved", True, 0.1, dict.fromkeys(_ADDRESS, "left"), "own"),
+    Story("chance: one birth date", False, 0.1, {"birth_date": "shared"}, "random"),
+    Story("chance: birth date and surname", False, 0.1, {"birth_date": "shared", "surname": "shared"}, "random"),
+    Story("chance: birth date and given name", False, 0.1, {"birth_date": "shared", "given_name": "shared"}, "random"),
+    Story("namesakes", False, 0.05, {"given_name": "shared", "surname": "shared", "birth_date": "partly"}, "random"),
+    Story("one address", False, 0.05, dict.fromkeys(_ADDRESS, "shared"), "random"),
+    Story(
+        "one household",
+        False,
+        0.03,
+        {**dict.fromkeys(_ADDRESS, "shared"), "surname": "shared", "phone": "family", "email": "family", "other": "family"},
+        "random",
+    ),
+    Story(
+        "twins",
+        False,
+        0.01,
+        {
+            **dict.fromkeys(_ADDRESS, "shared"),
+            "surname": "shared",
+            "birth_date": "shared",
+            "phone": "family",
+            "email": "family",
+            "birth_place": "family",
+            "sex": "family",
+            "other": "family",
+        },
+        "random",
+    ),
+    Story("one account", False, 0.01, {"phone": "family", "email": "family", "national_id": "family"}, "random"),
+)
+
+_START: Final[dict[str, dict[FieldKind, tuple[float, ...]]]] = {
+    "own": {
+        FieldKind.NAME: (0.06, 0.01, 0.04, 0.07, 0.82),
+        FieldKind.NAMES: (0.04, 0.02, 0.04, 0.08, 0.82),
+        FieldKind.TEXT: (0.05, 0.02, 0.07, 0.86),
+        FieldKind.DATE: (0.003, 0.008, 0.02, 0.03, 0.009, 0.93),
+        FieldKind.DIGITS: (0.03, 0.01, 0.03, 0.93),
+        FieldKind.CODE: (0.04, 0.03, 0.02, 0.04, 0.87),
+        FieldKind.EXACT: (0.05, 0.95),
+    },
+    "shared": {
+        FieldKind.NAME: (0.01, 0.01, 0.03, 0.15, 0.80),
+        FieldKind.NAMES: (0.01, 0.01, 0.05, 0.10, 0.83),
+        FieldKind.TEXT: (0.01, 0.01, 0.04, 0.94),
+        FieldKind.DATE: (0.001, 0.004, 0.005, 0.01, 0.02, 0.96),
+        FieldKind.DIGITS: (0.01, 0.005, 0.005, 0.98),
+        FieldKind.CODE: (0.01, 0.01, 0.01, 0.01, 0.96),
+        FieldKind.EXACT: (0.02, 0.98),
+    },
+    "random": {
+        FieldKind.NAME: (0.90, 0.05, 0.01, 0.015, 0.025),
+        FieldKind.NAMES: (0.89, 0.08, 0.01, 0.005, 0.015),
+        FieldKind.TEXT: (0.90, 0.07, 0.01, 0.02),
+        FieldKind.DATE: (0.80, 0.15, 0.01, 0.035, 0.001, 0.004),
+        FieldKind.DIGITS: (0.994, 0.003, 0.001, 0.002),
+        FieldKind.CODE: (0.90, 0.05, 0.03, 0.01, 0.01),
+        FieldKind.EXACT: (0.95, 0.05),
+    },
+    "family": {
+        FieldKind.NAME: (0.45, 0.03, 0.02, 0.05, 0.45),
+        FieldKind.NAMES: (0.4, 0.05, 0.03, 0.07, 0.45),
+        FieldKind.TEXT: (0.5, 0.08, 0.02, 0.4),
+        FieldKind.DATE: (0.4, 0.05, 0.05, 0.05, 0.05, 0.4),
+        FieldKind.DIGITS: (0.5, 0.01, 0.01, 0.48),
+        FieldKind.CODE: (0.4, 0.05, 0.05, 0.05, 0.45),
+        FieldKind.EXACT: (0.4, 0.6),
+    },
+    "partly": {FieldKind.DATE: (0.10, 0.45, 0.08, 0.33, 0.01, 0.03)},
+}
+_START["left"] = _START["random"]
+_STRENGTH: Final = {"own": 60.0, "left": 30.0, "shared": 200.0, "random": 60.0, "family": 60.0, "partly": 100.0}
+"""How many pairs the warm priors of a part count for. PROPOSAL."""
+_SHARE_STRENGTH: Final = 20.0
+_ROUNDS: Final = 60
+_FLOOR: Final = 1e-5
+_SEXES: Final = (0.5, 0.5)
+
+Prior = dict[str, dict[str, list[float]]]
+"""Part → field → probability of each level above ABSENT."""
+
+
+def cold_prior() -> Prior:
+    """Figures by hand, with which the warm ones were learned."""
+    prior: Prior = {}
+    for part, kinds in _START.items():
+        prior[part] = {}
+        for field in FIELDS:
+            row = kinds.get(field.kind, _START["random"][field.kind])
+            if field.name == "sex" and part in ("random", "left"):
+                row = _SEXES
+            prior[part][field.name] = list(row)
+    return prior
+
+
+def warm_prior() -> Prior:
+    """The committed priors, learned on generated Dutch clients (docs/matching.md tells how to learn them anew)."""
+    raw: Any = json.loads((files("hub.match_evaluation") / "warm_priors.json").read_text(encoding="utf-8"))
+    prior: Prior = raw["parts"]
+    return prior
+
+
+def part_of(story: Story, field: str) -> str:
+    """The part that a field plays in a story."""
+    return story.parts.get(field, story.otherwise)
+
+
+def train(patterns: Iterable[tuple[bool, int, int]], prior: Prior, version: str, shares: list[float] | None = None) -> MatchModel:
+    """A model from pattern counts (within one provider, pattern, count), by MAP expectation-maximisation."""
+    fitted, fitted_shares = fit(patterns, prior, shares)
+    return model_of(fitted, fitted_shares, version)
+
+
+def fit(
+    patterns: Iterable[tuple[bool, int, int]], prior: Prior, shares: list[float] | None = None
+) -> tuple[Prior, list[float]]:
+    """The fitted distributions and the share of each story among candidate pairs."""
+    rows = list(patterns)
+    start = np.array(shares or [story.share for story in STORIES])
+    start = start / start.sum()
+    if not rows:
+        return prior, [float(share) for share in start]
+    levels: Ints = np.array([levels_of(pattern) for _, pattern, _ in rows], dtype=np.int64)
+    counts: Floats = np.array([count for _, _, count in rows], dtype=np.float64)
+    within = np.array([inside for inside, _, _ in rows])
+    current = {part: {name: np.array(row) for name, row in fields.items()} for part, fields in prior.items()}
+    same = np.array([story.same_person for story in STORIES])
+    weights = start.copy()
+    for _ in range(_ROUNDS):
+        logs = log_fits(levels, current) + np.log(weights)
+        logs[np.ix_(within, same)] = -1e9
+        top = logs.max(axis=1, keepdims=True)
+        resp: Floats = np.exp(logs - top)
+        resp *= (counts / resp.sum(axis=1))[:, None]
+        across = resp[~within].sum(axis=0)
+        weights = (across + _SHARE_STRENGTH * start) / (across.sum() + _SHARE_STRENGTH)
+        current = _maximise(levels, resp, prior)
+    fitted: Prior = {part: {name: [float(p) for p in row] for name, row in fields.items()} for part, fields in current.items()}
+    return fitted, [float(weight) for weight in weights]
+
+
+def log_fits(levels: Ints, current: Mapping[str, Mapping[str, Floats]]) -> Floats:
+    """Natural log of each pattern's probability under each story, shares left out."""
+    logs = np.zeros((len(levels), len(STORIES)))
+    for s, story in enumerate(STORIES):
+        for f, field in enumerate(FIELDS):
+            table = np.concatenate(([0.0], np.log(np.maximum(current[part_of(story, field.name)][field.name], _FLOOR))))
+            logs[:, s] += table[levels[:, f]]
+    return logs
+
+
+def _maximise(levels: Ints, resp: Floats, prior: Prior) -> dict[str, dict[str, Floats]]:
+    fresh = {
+        part: {name: np.array(row) * _STRENGTH[part] for name, row in fields.items()} for part, fields in prior.items()
+    }
+    for s, story in enumerate(STORIES):
+        for f, field in enumerate(FIELDS):
+            seen = np.bincount(levels[:, f], weights=resp[:, s], minlength=LEVELS[f])
+            fresh[part_of(story, field.name)][field.name] += seen[1 : LEVELS[f]]
+    return {part: {name: row / row.sum() for name, row in fields.items()} for part, fields in fresh.items()}
+
+
+def model_of(prior: Prior, shares: list[float], version: str) -> MatchModel:
+    """Distributions as integer weights: 1000 · log2 p, rounded."""
+    explanations = []
+    for story, share in zip(STORIES, shares, strict=True):
+        rows = []
+        for field in FIELDS:
+            row = prior[part_of(story, field.name)][field.name]
+            rows.append((ABSENT, *(_millibits(p) for p in row)))
+        explanations.append(Explanation(story.name, story.same_person, _millibits(share), tuple(rows)))
+    return MatchModel(version, tuple(explanations))
+
+
+def _millibits(p: float) -> int:
+    return min(0, round(1000 * math.log2(max(p, _FLOOR))))
