@@ -15,6 +15,7 @@ from hub.domain import events as e
 from hub.domain.identifiers import is_agb, is_pc4, is_record_id, is_tenant_id, is_uzovi, looks_like_identity
 from hub.domain.identity import check_identity
 from hub.domain.reference import Reference, Role, Tenant
+from hub.domain.region_plan import plan_faults
 from hub.domain.words import AllocationAnswer, OverrideOutcome, WaitingStatus
 
 EARLIEST: Final = date(2015, 1, 1)
@@ -133,6 +134,15 @@ def _own_rules(event: Any) -> Iterator[Refusal]:
         case e.ContractDeclared():
             if any(not is_pc4(code) for code in event.postcodes):
                 yield Refusal("invalid_pc4", "/postcodes")
+        case e.RegionPlanAdopted():
+            plan = event.plan
+            if (plan.plan_id, plan.version, plan.region) != (event.record_id, event.version, event.region):
+                yield Refusal("invalid_plan", "/plan")
+            for fault in plan_faults(plan):
+                yield Refusal("invalid_plan", f"/plan{fault.pointer}")
+            texts = (plan.coordinator, plan.waiting_clients_informed_by, *plan.cost_grounds, *plan.measures)
+            if any(text and _CODE.fullmatch(text) is None for text in (*texts, *(d.name for d in plan.deviations))):
+                yield Refusal("invalid_code", "/plan")
         case e.BenchmarkPublished():
             if not event.range_low_minutes <= event.mean_care_minutes <= event.range_high_minutes:
                 yield Refusal("impossible_minutes", "/mean_care_minutes")

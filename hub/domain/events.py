@@ -9,6 +9,7 @@ from datetime import date as Day
 
 from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzovi
 from hub.domain.identity import Identity
+from hub.domain.region_plan import RegionPlan
 from hub.domain.words import (
     AllocationAnswer,
     CapacityMethod,
@@ -266,6 +267,16 @@ class GuidelineAdopted:
     region: RegionCode
     month: str
     guideline_minutes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionPlanAdopted:
+    """A KSV adopts a version of its region plan (rule 31); in force once both lead insurers concur."""
+
+    record_id: RecordId
+    version: int
+    region: RegionCode
+    plan: RegionPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from datetime import date as Day
 
 from hub.domain.identifiers import Agb, IsoDate, Pc4, RecordId, RegionCode, TenantId
 from hub.domain.events import MatchReason
+from hub.domain.region_plan import RegionPlan
 from hub.domain.words import (
     AlertKind,
     AlertSeverity,
@@ -238,6 +239,17 @@ class ProviderRoomStated:
     room_guideline_minutes: int
     guideline_minutes: int
     unknown: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanInForce:
+    """The region plan in force; to be acknowledged by every provider."""
+
+    region: RegionCode
+    document_id: RecordId
+    document_version: int
+    in_force_from: Day
+    plan: RegionPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

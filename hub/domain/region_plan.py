@@ -13,12 +13,14 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
-from typing import Literal
+from itertools import pairwise
+
 
 from hub.domain.allocation import AllocationRules, UrgencyKey
 from hub.domain.birth_distribution import CARE_PROFILE_MAX_DAYS, NATIONAL_FIT, BirthWeights, CareModel
 from hub.domain.fair_share import ShareRules
 from hub.domain.identifiers import Month, RecordId, RegionCode, Uzovi, first_day, is_uzovi, month_of
+from hub.domain.words import CapacityMethod
 
 HOUR = 60
 
@@ -190,7 +192,7 @@ class ComplianceRules:
     addressees: tuple[Addressee, ...] = (Addressee.KSV, Addressee.BO, Addressee.INSURER)
     acknowledge_days: int = 14  # to acknowledge plan and guideline (rule 31)
     next_addressee_days: int = 28
-    capacity_insight_method: Literal["contract_hours", "roster", "regional"] = "roster"
+    capacity_insight_method: CapacityMethod = CapacityMethod.ROSTER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,7 +317,7 @@ def plan_faults(plan: RegionPlan) -> tuple[Fault, ...]:
     want(plan.version >= 1, "/version", plan.version, "a version from 1")
     want(
         len(set(plan.lead_insurers)) == len(plan.lead_insurers) == 2 and all(map(is_uzovi, plan.lead_insurers)),
-        "/lead_insurers", ", ".join(plan.lead_insurers) or "none", "two different UZOVI codes of 4 digits (S0, rule 33)",
+        "/lead_insurers", ", ".join(plan.lead_insurers) or "none", "two different UZOVI codes (S0, rule 33)",
     )  # fmt: skip
     want(
         plan.valid_until is None or plan.valid_from <= plan.valid_until,
@@ -325,7 +327,7 @@ def plan_faults(plan: RegionPlan) -> tuple[Fault, ...]:
         want(plan.coordinator != "", "/coordinator", "nothing", "who coordinates, or `short: true` (S0, rule 31)")
         want(
             plan.waiting_clients_informed_by != "",
-            "/waiting_clients_informed_by", "nothing", "how waiting clients are informed, or `short: true` (S0, rule 28)",
+            "/waiting_clients_informed_by", "nothing", "how they are informed, or `short: true` (S0, rule 28)",
         )  # fmt: skip
     want(
         norms.birth_weights in KNOWN_BIRTH_WEIGHTS,
@@ -361,7 +363,7 @@ def plan_faults(plan: RegionPlan) -> tuple[Fault, ...]:
     )  # fmt: skip
     curve = plan.forecast.registration_curve_permille
     want(
-        bool(curve) and all(a >= b for a, b in zip(curve, curve[1:], strict=False)) and curve[0] <= 1000,
+        bool(curve) and all(a >= b for a, b in pairwise(curve)) and curve[0] <= 1000,
         "/forecast/registration_curve_permille", list(curve), "shares from at most 1000, none above the one before it",
     )  # fmt: skip
     want(
@@ -390,8 +392,7 @@ def plan_faults(plan: RegionPlan) -> tuple[Fault, ...]:
 
 
 def _rising(numbers: Iterable[int]) -> bool:
-    row = tuple(numbers)
-    return all(a < b for a, b in zip(row, row[1:], strict=False))
+    return all(a < b for a, b in pairwise(numbers))
 
 
 def _signs(value: object, pointer: str) -> Iterable[Fault]:
@@ -428,9 +429,9 @@ class PlanBook:
         return PlanBook(self.region, self.plans, (*self.concurrences, (plan_id, version, insurer, on)))
 
     def in_force_from(self, plan: RegionPlan) -> date | None:
-        """First day on which a version holds: its own first day, or the day of the second concurrence if later.
+        """First day on which a version holds: its own first day, or the day after the last concurrence if later.
 
-        None while a lead insurer has not concurred (rule 31), or where no two lead insurers are named.
+        Rules change at midnight only, so that one day has one set of rules. None while a lead insurer has not concurred (rule 31), or where no two lead insurers are named.
         """
         days = [
             on
@@ -440,7 +441,7 @@ class PlanBook:
         ]
         if not plan.lead_insurers or len(days) < len(plan.lead_insurers):
             return None
-        return max(plan.valid_from, *days)
+        return max(plan.valid_from, max(days) + timedelta(days=1))
 
     def in_force(self, day: date) -> RegionPlan | None:
         """The version that holds on a day: of those in force the one adopted last; None: national defaults."""

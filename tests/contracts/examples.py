@@ -7,6 +7,20 @@ import msgspec
 
 from hub.contracts import codec
 from hub.contracts.schemas import registry
+from hub.domain import events as e
+from hub.domain.identifiers import RecordId, RegionCode, Uzovi
+from hub.domain.region_plan import RegionPlan
+
+PLAN = RegionPlan(
+    plan_id=RecordId("plan-1x"),
+    version=1,
+    region=RegionCode("KSV-01"),
+    valid_from=date(2026, 1, 1),
+    lead_insurers=(Uzovi("3311"), Uzovi("7119")),
+    coordinator="ksv-desk",
+    waiting_clients_informed_by="waitlist-app",
+)
+"""A sound plan with the national figures."""
 
 _TEXTS = {
     "provider": "41000001",
@@ -35,6 +49,8 @@ def example(kind: type[Any], **given: Any) -> Any:
     """A valid event or fact of `kind`, with the fields that a test cares about."""
     schema = registry().latest[kind.__name__].schema
     named: dict[str, Any] = {}
+    if kind is e.RegionPlanAdopted:
+        return e.RegionPlanAdopted(**{"record_id": PLAN.plan_id, "version": 1, "region": PLAN.region, "plan": PLAN, **given})
     record = {f["name"]: _value(f["name"], f["type"], named) for f in schema["fields"]} | _AGREEING.get(
         kind.__name__, {}
     )
