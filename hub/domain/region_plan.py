@@ -2,7 +2,7 @@
 
 A plan names coordinator, distribution, capacity insight, interventions, information and cost grounds (S0, S1, rule
 31). It is in force once both lead insurers concur, from its own first day: a new version never changes a day that has
-passed. Regions without a plan are normal; they live by `NATIONAL_DEFAULTS` (rule 31). The agreements behind the
+passed. Regions without a plan are normal; they live by `national_defaults` (rule 31). The agreements behind the
 defaults hold through 2026 (S0, rule 43).
 
 Every figure whose comment names no source is PROPOSAL: ours, to be set by the region.
@@ -14,7 +14,6 @@ from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
-
 
 from hub.domain.allocation import AllocationRules, UrgencyKey
 from hub.domain.birth_distribution import CARE_PROFILE_MAX_DAYS, NATIONAL_FIT, BirthWeights, CareModel
@@ -431,7 +430,8 @@ class PlanBook:
     def in_force_from(self, plan: RegionPlan) -> date | None:
         """First day on which a version holds: its own first day, or the day after the last concurrence if later.
 
-        Rules change at midnight only, so that one day has one set of rules. None while a lead insurer has not concurred (rule 31), or where no two lead insurers are named.
+        Rules change at midnight only, so that one day has one set of rules. None while a lead insurer has not
+        concurred (rule 31), or where no two lead insurers are named.
         """
         days = [
             on
