@@ -185,6 +185,29 @@ def match_evaluate(
     _say(evaluate_file(file, pairs), as_json)
 
 
+@app.command()
+def docs(
+    check: Annotated[bool, typer.Option("--check", help="Only say what is not as the catalogue has it.")] = False,
+) -> None:
+    """Render AsyncAPI and the tables of topics and types into docs/ and README.md."""
+    from hub.contracts.render import render_all, stale
+
+    root = Path(__file__).resolve().parents[1]
+    if not check:
+        render_all(root)
+    for path in (late := stale(root)):
+        typer.echo(f"{path} is not as the catalogue has it; run `hub docs`", err=True)
+    raise SystemExit(1 if late else 0)
+
+
+@app.command()
+def bench(as_json: Json = False) -> None:
+    """Measure rates and latencies as ratios in one run on the embedded stack."""
+    from hub.bench import run_bench
+
+    raise SystemExit(run_bench(as_json))
+
+
 @app.command("allocate")
 def allocate(
     scenario: Annotated[Path, typer.Argument(exists=True, help="SCENARIO.json")], as_json: Json = False

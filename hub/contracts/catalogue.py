@@ -163,6 +163,19 @@ def destination_topic(fact: Any) -> str | None:
             return row.topic
 
 
+def compaction_key(fact: Any) -> str | None:
+    """Key of which a compacted topic keeps the newest fact, or None for a fact of another topic."""
+    match fact:
+        case f.RegionStatusChanged():
+            return fact.region
+        case f.PlanInForce():
+            return f"{fact.region}/plan"
+        case f.GuidelineInForce():
+            return f"{fact.region}/guideline/{fact.month}"
+        case _:
+            return None
+
+
 INTAKE: Final = "hub-intake"
 REGION: Final = "hub-region"
 DUPLICATES: Final = "hub-duplicates"

@@ -3,6 +3,7 @@
 Everything here is derived; tests compare the committed copies (docs/asyncapi.yaml, README.md) with a fresh rendering.
 """
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -11,6 +12,7 @@ from hub import __version__
 from hub.contracts.catalogue import INPUTS, OUTPUTS, Audience, Topic, topics_for
 from hub.contracts.codec import type_name
 from hub.contracts.schemas import registry
+from hub.domain.codes import SENTENCES
 from hub.domain.reference import Reference, Region, Role, Tenant
 
 PLACEHOLDER = Reference(
@@ -21,6 +23,59 @@ PLACEHOLDER = Reference(
     tenants=tuple(Tenant(f"<{role.value}>", role) for role in Role),  # type: ignore[arg-type]
 )
 """Tables with one tenant of each role, so that a rendering shows families instead of instances."""
+
+
+TOPIC_MARKS = ("<!-- topics: rendered by `hub docs` -->", "<!-- topics end -->")
+TYPE_MARKS = ("<!-- types: rendered by `hub docs` -->", "<!-- types end -->")
+
+
+def rendered(root: Path) -> dict[Path, str]:
+    """Every derived file of a checkout with the content that it must have."""
+    readme = (root / "README.md").read_text("utf-8")
+    readme = _between(_between(readme, TOPIC_MARKS, topic_table()), TYPE_MARKS, type_table())
+    return {
+        root / "README.md": readme,
+        root / "docs" / "asyncapi.yaml": asyncapi(),
+        root / "docs" / "codes.md": code_table(),
+    }
+
+
+def render_all(root: Path) -> None:
+    """Write every derived file."""
+    for path, text in rendered(root).items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+def stale(root: Path) -> list[str]:
+    """Derived files that are not what the catalogue gives."""
+    return [
+        str(path.relative_to(root))
+        for path, text in rendered(root).items()
+        if not path.exists() or path.read_text("utf-8") != text
+    ]
+
+
+def _between(text: str, marks: tuple[str, str], body: str) -> str:
+    """`text` with what stands between two marks replaced; unchanged where the marks are missing."""
+    start, end = (text.find(mark) for mark in marks)
+    if start < 0 or end < 0:
+        return text
+    return text[: start + len(marks[0])] + "\n" + body + text[end:]
+
+
+def code_table() -> str:
+    """Markdown: every code that a receipt can carry, in both languages."""
+    lines = [
+        "# Codes of receipts",
+        "",
+        "Rendered by `hub docs` from hub/domain/codes.py.",
+        "",
+        "| code | English | Nederlands |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{code}` | {sentence.en} | {sentence.nl} |" for code, sentence in SENTENCES.items()]
+    return "\n".join(lines) + "\n"
 
 
 def topic_table() -> str:
@@ -64,8 +119,7 @@ def asyncapi() -> str:
         if (
             not topic.carries
             or topic.sensitivity == "encoding"
-            or (topic.name.startswith("region-")
-            and not topic.compacted)
+            or (topic.name.startswith("region-") and not topic.compacted)
         ):
             continue
         address = topic.name.replace("<", "{").replace(">", "}")

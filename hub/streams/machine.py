@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from hub.contracts import codec
-from hub.contracts.catalogue import destination_topic
+from hub.contracts.catalogue import compaction_key, destination_topic
 from hub.domain.facts import ReceiptIssued
 from hub.domain.identifiers import RegionCode, TenantId
 from hub.domain.logged import Logged
@@ -285,6 +285,8 @@ class Machine(Generic[S]):
             slot.envelope.sequences[topic] = sequence
             headers.append(("ce_hubdest", topic.encode()))
             headers.append(("ce_sequence", str(sequence).encode()))
+        if (kept := compaction_key(fact)) is not None:
+            headers.append(("ce_hubkey", kept.encode()))
         return FactRecord(region.encode(), codec.encode(fact), headers, timestamp_ms, region, position)
 
 
