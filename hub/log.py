@@ -1,0 +1,108 @@
+"""What the hub says about itself: JSON lines on stderr, each an event of this list with the fields that it may have.
+
+A record that passes through is somebody's; so a log line tells what happened and to which position, never to whom. An
+id appears only as an HMAC (`hashed`), and an exception only by its type and place, since its message may hold a value.
+A new field is a decision: it is added here, where a reviewer sees it.
+"""
+
+import hashlib
+import hmac
+import json
+import logging
+import secrets
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+import structlog
+
+from hub.settings import Settings
+
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One thing that can be said, at one level, with exactly these fields."""
+
+    name: str
+    level: int
+    fields: frozenset[str]
+
+
+def _event(name: str, level: int, *fields: str) -> LogEvent:
+    return LogEvent(name, level, frozenset(fields))
+
+
+WORKER_STARTED: Final = _event("worker_started", logging.INFO, "roles", "tables_version", "generation", "port")
+WORKER_STOPPED: Final = _event("worker_stopped", logging.INFO, "roles")
+WORKER_DIED: Final = _event("worker_died", logging.ERROR, "role", "error", "at", "reason")
+PARTITIONS_ASSIGNED: Final = _event("partitions_assigned", logging.INFO, "role", "partitions")
+PARTITIONS_REVOKED: Final = _event("partitions_revoked", logging.INFO, "role", "partitions")
+SNAPSHOT_LOADED: Final = _event("snapshot_loaded", logging.INFO, "role", "partition", "next", "parts", "seconds")
+REPLACED: Final = _event("replaced", logging.WARNING, "role", "error")
+REGION_STOPPED: Final = _event("region_stopped", logging.ERROR, "role", "partition", "region")
+READ_MODEL_BEHIND: Final = _event("read_model_behind", logging.WARNING, "partition", "expected", "found")
+DAY_SENT: Final = _event("day_sent", logging.INFO, "date")
+LOOP_HANGS: Final = _event("loop_hangs", logging.CRITICAL, "seconds")
+NO_PROGRESS: Final = _event("no_progress", logging.CRITICAL, "role", "seconds", "backlog")
+TENANT_REQUEST: Final = _event("tenant_request", logging.INFO, "tenant", "status", "record", "seconds")
+LIBRARY: Final = _event("library", logging.WARNING, "logger", "message", "error")
+
+_PROCESS_KEY = secrets.token_bytes(32)
+_key = _PROCESS_KEY
+_CHATTY_BUT_SAFE = ("aiokafka", "kafka")
+"""Libraries whose warnings speak of topics, groups and hosts, never of a record."""
+
+
+def configure(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send every event, and the warnings of libraries, to `stream` (stderr) as JSON lines."""
+    global _key
+    _key = settings.log_key.get_secret_value().encode() if settings.log_key else _PROCESS_KEY
+    target = stream or sys.stderr
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(sort_keys=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(target),
+        cache_logger_on_first_use=False,
+    )
+    handler = _LibraryHandler()
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+
+
+def log(event: LogEvent, **fields: Value) -> None:
+    """Say one event. A field outside its list is a TypeError, as with any function."""
+    if unknown := fields.keys() - event.fields:
+        raise TypeError(f"log event {event.name!r} has no field {sorted(unknown)}; add it to hub/log.py on purpose")
+    structlog.get_logger().log(event.level, event.name, **fields)
+
+
+def hashed(tenant: str, record_id: str) -> str:
+    """How an id may appear in a log: 16 hex digits of an HMAC over tenant and id."""
+    return hmac.new(_key, f"{tenant}\x00{record_id}".encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def place_of(problem: BaseException) -> str:
+    """Where an exception was raised, innermost last: `carrier.py:120 < machine.py:88`; no message, no values."""
+    frames = traceback.extract_tb(problem.__traceback__)[-4:]
+    return " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames))
+
+
+class _LibraryHandler(logging.Handler):
+    """Turns a library's warning into our one shape; the arguments of unknown libraries stay out."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        known = record.name.startswith(_CHATTY_BUT_SAFE)
+        message = record.getMessage() if known else str(record.msg)
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        try:
+            log(LIBRARY, logger=record.name, message=message[:500], error=error)
+        except Exception:  # a handler that raises would end whatever logged
+            sys.stderr.write(json.dumps({"event": "library", "logger": record.name}) + "\n")

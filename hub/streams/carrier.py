@@ -1,0 +1,281 @@
+"""The one carrier of all folds: from a log to its facts, with snapshots, so that a kill at any point changes nothing.
+
+Facts leave outside of transactions (eight times faster); their positions make repeats harmless. What must not be torn
+apart goes into one transaction: the changed parts of the state, the marker that names them, and the source offsets.
+Its transactional id is the fold and the partition, so a new owner fences whoever believes to be the owner still.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError
+
+from hub.domain.identifiers import RegionCode
+from hub.domain.reference import Reference
+from hub.errors import WorldUnavailable
+from hub.log import REGION_STOPPED, REPLACED, SNAPSHOT_LOADED, log
+from hub.streams.connection import Connection, read_to_end, reading
+from hub.streams.crash import CrashPoint, crash_point
+from hub.streams.folds import Fold
+from hub.streams.machine import FactRecord, LogRecord, Machine, marker_key
+from hub.streams.metrics import EVENTS, SNAPSHOT_SECONDS, STOPPED_REGIONS
+from hub.streams.producer import Publisher, Record
+from hub.streams.reader import Polled
+
+
+class Carrier:
+    """A job for `Reader`: carries one fold."""
+
+    def __init__(self, fold: Fold, reference: Reference, partitions: int, connection: Connection, group: str) -> None:
+        self.name = fold.name
+        self.group = group
+        self.topics: Sequence[str] = (fold.log_topic,)
+        self._fold = fold
+        self._reference = reference
+        self._partitions = partitions
+        self._connection = connection
+        self._parts: dict[TopicPartition, Part] = {}
+        self._consumer: AIOKafkaConsumer | None = None
+        self._facts: Publisher | None = None
+
+    @property
+    def stopped(self) -> dict[int, list[RegionCode]]:
+        """Regions whose rule raised, by partition."""
+        held = {part.number: sorted(part.machine.stopped) for part in self._parts.values()}
+        return {number: regions for number, regions in held.items() if regions}
+
+    async def open(self) -> None:
+        """Connect the facts producer; PartitionCountChanged if a topic is not what the tables say."""
+        fold = self._fold
+        self._facts = Publisher(self._connection.producer())
+        await self._connection.start(self._facts.producer)
+        for topic in (fold.log_topic, fold.facts_topic, fold.snapshots_topic):
+            await self._facts.expect_partitions(topic, self._partitions)
+
+    async def load(self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
+        """Fence the former owners, load their snapshots, seek to what those say, and commit that at once."""
+        self._consumer = consumer
+        started = time.monotonic()
+        parts = {
+            source: Part(
+                self._fold, self._fold.machine(self._reference, source.partition), source, self._connection, self.group
+            )
+            for source in partitions
+        }
+        self._parts = parts  # before the first await: `drop` must find the producers, also when this is cancelled
+        await asyncio.gather(*(part.fence() for part in parts.values()))
+        crash_point(CrashPoint.DURING_LOAD)
+        async with reading(self._connection) as lone:
+            await _load_snapshots(lone, parts.values())
+            await _load_published(lone, parts.values())
+            firsts = await lone.beginning_offsets(list(parts))
+        for source, part in parts.items():
+            part.begin_at(firsts[source])
+            consumer.seek(source, part.reads_from)
+            log(
+                SNAPSHOT_LOADED, role=self.name, partition=part.number, next=part.machine.next, parts=part.parts_loaded,
+                seconds=round(time.monotonic() - started, 3),
+            )  # fmt: skip
+        try:
+            # Else the committed offset lags when an owner dies between a snapshot and its commit.
+            await consumer.commit({source: part.reads_from for source, part in parts.items()})
+        except CommitFailedError as problem:
+            log(REPLACED, role=self.name, error=type(problem).__name__)
+            await self.drop()
+
+    async def handle(self, polled: Polled) -> None:
+        """Apply every batch to its machine and publish the facts that nobody has yet, partitions side by side."""
+        assert self._facts is not None
+        batches: dict[TopicPartition, Sequence[FactRecord]] = {}
+        for source, records in polled.items():
+            part = self._parts.get(source)
+            if part is not None and self._follows(part, records):
+                batches[part.facts] = part.apply(records)
+                await asyncio.sleep(0)  # heartbeats between two partitions
+        ends = await self._facts.publish_all(batches)
+        crash_point(CrashPoint.AFTER_PUBLISH)
+        for part in self._parts.values():
+            part.machine.facts_offset = ends.get(part.facts, part.machine.facts_offset)
+
+    async def settle(self) -> None:
+        """Take the snapshots that are due."""
+        now = time.monotonic()
+        await self._snapshot([part for part in self._parts.values() if part.is_due(now)])
+
+    async def release(self) -> None:
+        """Take a last snapshot of whatever changed."""
+        await self._snapshot([part for part in self._parts.values() if part.changed])
+
+    async def drop(self) -> None:
+        """Forget every partition."""
+        parts, self._parts = self._parts, {}
+        await asyncio.gather(*(part.close() for part in parts.values()))
+
+    async def close(self) -> None:
+        """Disconnect the facts producer."""
+        if self._facts is not None:
+            await self._facts.producer.stop()
+
+    def _follows(self, part: "Part", records: Sequence[ConsumerRecord]) -> bool:
+        # On our own logs offsets have no gaps, so a jump means records that this member never saw.
+        assert self._consumer is not None
+        if records[0].offset > part.reads_from:
+            self._consumer.seek(part.source, part.reads_from)
+            return False
+        return True
+
+    async def _snapshot(self, parts: Sequence["Part"]) -> None:
+        outcomes = await asyncio.gather(*(part.snapshot() for part in parts), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome  # fenced or unavailable: either way this process knows too little to go on
+
+
+class Part:
+    """One partition of one fold: its machine, its transactional producer, and what is durable."""
+
+    def __init__(
+        self, fold: Fold, machine: Machine[Any], source: TopicPartition, connection: Connection, group: str
+    ) -> None:
+        self.number = source.partition
+        self.source = source
+        self.facts = TopicPartition(fold.facts_topic, source.partition)
+        self.snapshots = TopicPartition(fold.snapshots_topic, source.partition)
+        self.machine = machine
+        self.reads_from = 0
+        """Offset of the next record to read: below `machine.next` while a stopped region catches up."""
+        self.parts_loaded = 0
+        self._name = fold.name
+        self._group = group
+        self._connection = connection
+        self._durable = 0
+        self._next_snapshot_s = 0.0
+        self._stopped: set[RegionCode] = set()
+        self._producer: AIOKafkaProducer = connection.transactional_producer(f"{group}.{source.partition}")
+        self._publisher = Publisher(self._producer)
+        self._started = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether a snapshot would say something new, and may be taken."""
+        return self.machine.next > self._durable and self.machine.caught_up
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether a snapshot is due at this monotonic time."""
+        return self.changed and now_s >= self._next_snapshot_s
+
+    async def fence(self) -> None:
+        """Shut out the former owner: an empty transaction makes the broker raise the epoch and abort what hung."""
+        self._started = True
+        await self._connection.start(self._producer)
+        await self._producer.begin_transaction()
+        await self._producer.abort_transaction()
+
+    def restore(self, found: Mapping[bytes, bytes], marker: bytes | None) -> None:
+        """Take up where the snapshot stands; without a marker everything is folded from the start."""
+        self.reads_from = self.machine.restore(found, marker)
+        self.parts_loaded = len(found)
+
+    @property
+    def marker_key(self) -> bytes:
+        """Key of the marker among the snapshots of this state version."""
+        return marker_key(self.machine.rules.state_version)
+
+    def begin_at(self, first_offset: int) -> None:
+        """Check that the log still holds what the snapshot lacks; an expired log without a snapshot starts later."""
+        if self.machine.next == 0:
+            self.machine.next = self.reads_from = first_offset
+        elif self.reads_from < first_offset:
+            raise WorldUnavailable(
+                f"{self.source.topic}/{self.number} starts at {first_offset}, its snapshot asks for {self.reads_from}. "
+                "Records between them expired unread; open a new generation."
+            )
+        self._durable = self.machine.next
+
+    def apply(self, records: Sequence[ConsumerRecord]) -> Sequence[FactRecord]:
+        """Fold the records not yet folded; the facts that are not published yet."""
+        facts = self.machine.apply(
+            LogRecord(record.offset, record.timestamp, record.key, record.value, record.headers)
+            for record in records
+            if record.offset >= self.reads_from
+        )
+        self.reads_from = max(self.reads_from, records[-1].offset + 1)
+        EVENTS.labels(self.source.topic, "folded").inc(len(records))
+        self._tell_stops()
+        return facts
+
+    async def snapshot(self) -> None:
+        """Parts, marker and source offset in one transaction."""
+        started = time.monotonic()
+        taken = self.machine.snapshot()
+        following = self.machine.next
+        records = [Record(key, value) for key, value in taken.parts.items()]
+        records.append(Record(self.marker_key, taken.marker))
+        crash_point(CrashPoint.BEFORE_SNAPSHOT)
+        await self._producer.begin_transaction()
+        await self._publisher.publish(self.snapshots, records)
+        await self._producer.send_offsets_to_transaction({self.source: following}, self._group)
+        crash_point(CrashPoint.BETWEEN_SNAPSHOT_AND_ACKNOWLEDGE)
+        await self._producer.commit_transaction()
+        crash_point(CrashPoint.AFTER_SNAPSHOT)
+        limits = self._connection.limits
+        took = time.monotonic() - started
+        SNAPSHOT_SECONDS.labels(self._name).observe(took)
+        self._durable = following
+        self._next_snapshot_s = time.monotonic() + max(limits.snapshot_interval_s, took / limits.snapshot_share_max)
+
+    async def close(self) -> None:
+        """Disconnect, whatever state the producer is in."""
+        if self._started:
+            await asyncio.wait([asyncio.ensure_future(self._stop())], timeout=self._connection.limits.revocation_wait_s)
+
+    async def _stop(self) -> None:
+        try:
+            await self._producer.stop()
+        except Exception as problem:  # noqa: BLE001  # a fenced producer cannot leave politely
+            log(REPLACED, role=self._name, error=type(problem).__name__)
+
+    def _tell_stops(self) -> None:
+        stopped = set(self.machine.stopped)
+        for region in sorted(stopped - self._stopped):
+            log(REGION_STOPPED, role=self._name, partition=self.number, region=region)
+        STOPPED_REGIONS.labels(self._name, self.number).set(len(stopped))
+        self._stopped = stopped
+
+
+async def _load_snapshots(lone: AIOKafkaConsumer, parts: Iterable[Part]) -> None:
+    by_topic = {part.snapshots: part for part in parts}
+    found: dict[TopicPartition, dict[bytes, bytes]] = {target: {} for target in by_topic}
+    async for record in read_to_end(lone, dict.fromkeys(by_topic)):
+        held = found[TopicPartition(record.topic, record.partition)]
+        if record.value is None:
+            held.pop(record.key, None)
+        else:
+            held[record.key] = record.value
+    for target, part in by_topic.items():
+        marker = found[target].pop(part.marker_key, None)
+        prefix = part.marker_key.partition(b"/")[0] + b"/"
+        # Parts of another state version stay on the topic, for the worker that knows it; this one refolds.
+        part.restore({key: value for key, value in found[target].items() if key.startswith(prefix)}, marker)
+
+
+async def _load_published(lone: AIOKafkaConsumer, parts: Iterable[Part]) -> None:
+    # A lower bound: a zombie may have filled the tail. Too low costs repeats, which readers drop; never a loss.
+    by_topic = {part.facts: part.machine for part in parts}
+    async for record in read_to_end(lone, {target: machine.facts_offset for target, machine in by_topic.items()}):
+        machine = by_topic[TopicPartition(record.topic, record.partition)]
+        region = RegionCode(record.key.decode())
+        machine.published[region] = max(position_of(record.headers), machine.published.get(region, (-1, -1)))
+        machine.facts_offset = record.offset + 1
+
+
+def position_of(headers: Sequence[tuple[str, bytes]]) -> tuple[int, int]:
+    """Log offset and index of a fact, from its `ce_hubpos`; KeyError if it has none."""
+    for name, value in headers:
+        if name == "ce_hubpos":
+            _, offset, index = value.split(b"/")
+            return int(offset), int(index)
+    raise KeyError("ce_hubpos")

@@ -1,0 +1,230 @@
+"""The read model: region facts as Redis keys for pages, and a stream for whoever follows live.
+
+Its position lives in Redis alone, in the same script that applies a batch; so after a flush it is simply built anew.
+Keys (all values JSON objects unless said otherwise; minutes are whole minutes, dates ISO):
+
+- `hub:positions` hash: `facts/<partition>` → next offset; `region/<code>` → `<log offset>/<index>` of the last fact
+- `hub:status` hash: region → RegionStatusChanged (computed and declared colour, clauses, reasons, measures, months)
+- `hub:capacity` hash: `<region>/<month>` → RegionCapacityStated as the coordinator gets it
+- `hub:alerts` hash: `<region>/<alert id>` → AlertChanged of open episodes; closed ones leave
+- `hub:days` hash: region (also `NL`) → DayClosed (date, open proposals, waiting)
+- `hub:fair-share` hash: `<region>/<month>/<provider>` → FairShareStated as the coordinator gets it
+- `hub:in-force` hash: `<region>/guideline/<month>` → GuidelineInForce without its document id
+- `hub:counts` hash of integers: `receipts/<outcome>/<code>`, `signals/<region>/<phase>`,
+  `allocations/<region>/<status>`, `findings/<region>/<code>/<status>`, `mediation/<region>`, `capacity-requests/<region>`, `settled/<region>/<outcome>`
+- `live` stream, about the last 10,000: fields `kind` (status, alert, day, capacity, fair-share, in-force or counts),
+  `region` (empty for counts) and `data` (as above; for counts {name: added})
+
+No record ids, no encodings, no bytes of any record: what belongs to one client is fetched by position, by whoever may.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import redis.asyncio
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import RedisError
+
+from hub.contracts.catalogue import REGION_FACTS
+from hub.contracts.codec import decode
+from hub.domain import events as e
+from hub.domain import facts as f
+from hub.domain.identifiers import RegionCode
+from hub.domain.reference import Reference
+from hub.domain.words import AlertState, SignalAudience, StatementAudience
+from hub.errors import WorldUnavailable
+from hub.log import READ_MODEL_BEHIND, log
+from hub.streams.carrier import position_of
+from hub.streams.metrics import EVENTS
+from hub.streams.reader import Polled
+
+POSITIONS: Final = "hub:positions"
+STATUS: Final = "hub:status"
+CAPACITY: Final = "hub:capacity"
+OPEN_ALERTS: Final = "hub:alerts"
+DAYS: Final = "hub:days"
+FAIR_SHARE: Final = "hub:fair-share"
+IN_FORCE: Final = "hub:in-force"
+COUNTS: Final = "hub:counts"
+LIVE: Final = "live"
+LIVE_LENGTH_MAX: Final = 10_000
+_SCRIPT: Final = Path(__file__).with_name("read_model.lua").read_text(encoding="utf-8")
+_NEVER_SHOWN: Final = frozenset({"recipient", "document_id", "record_id", "waiting_id", "own_record_ids"})
+
+Command = list[str]
+
+
+class Projection:
+    """Facts of one batch → Redis commands. Pure; one instance per batch."""
+
+    def __init__(self, reference: Reference) -> None:
+        self._coordinator = reference.coordinator
+        self._commands: list[Command] = []
+        self._counts: Counter[str] = Counter()
+
+    def take(self, fact: Any, region: RegionCode) -> None:
+        """Add what one fact changes."""
+        match fact:
+            case f.RegionStatusChanged():
+                self._show("status", STATUS, region, region, fact)
+            case f.DayClosed():
+                self._show("day", DAYS, region, region, fact)
+            case f.RegionCapacityStated() if fact.recipient == self._coordinator.get(region):
+                self._show("capacity", CAPACITY, f"{region}/{fact.month}", region, fact)
+            case f.FairShareStated(audience=StatementAudience.COORDINATOR):
+                self._show("fair-share", FAIR_SHARE, f"{region}/{fact.month}/{fact.provider}", region, fact)
+            case f.GuidelineInForce():
+                self._show("in-force", IN_FORCE, f"{region}/guideline/{fact.month}", region, fact)
+            case f.AlertChanged() if not getattr(fact, "recipient", ""):
+                self._take_alert(fact, region)
+            case f.ReceiptIssued():
+                self._counts[f"receipts/{fact.outcome}/{fact.code}"] += 1
+            case f.DuplicateSignalled(audience=SignalAudience.COORDINATOR):
+                self._counts[f"signals/{region}/{fact.phase}"] += 1
+            case f.AllocationStated() if fact.recipient == self._coordinator.get(region):
+                self._counts[f"allocations/{region}/{fact.status}"] += 1
+            case f.ComplianceFound() if fact.recipient == self._coordinator.get(region):
+                self._counts[f"findings/{region}/{fact.code}/{fact.status}"] += 1
+            case f.MediationRequested():
+                self._counts[f"mediation/{region}"] += 1
+            case f.CapacityRequested():
+                self._counts[f"capacity-requests/{region}"] += 1
+            case e.RecordSettled():
+                self._counts[f"settled/{region}/{fact.outcome}"] += 1
+
+    def commands(self) -> list[Command]:
+        """Everything to run, counts last."""
+        counted = [["HINCRBY", COUNTS, name, str(added)] for name, added in sorted(self._counts.items())]
+        if counted:
+            counted.append(_live("counts", "", json.dumps(dict(sorted(self._counts.items())))))
+        return [*self._commands, *counted]
+
+    def _take_alert(self, fact: f.AlertChanged, region: RegionCode) -> None:
+        if fact.state is AlertState.CLOSED:
+            self._commands.append(["HDEL", OPEN_ALERTS, f"{region}/{fact.alert_id}"])
+            self._commands.append(_live("alert", region, _json(fact)))
+        else:
+            self._show("alert", OPEN_ALERTS, f"{region}/{fact.alert_id}", region, fact)
+
+    def _show(self, kind: str, key: str, name: str, region: RegionCode, fact: Any) -> None:
+        data = _json(fact)
+        self._commands.append(["HSET", key, name, data])
+        self._commands.append(_live(kind, region, data))
+
+
+class ReadModel:
+    """A job for `Reader`: a relay whose target and position are Redis."""
+
+    def __init__(self, name: str, group: str, reference: Reference, redis_url: str) -> None:
+        self.name = name
+        self.group = group
+        self.topics: Sequence[str] = (REGION_FACTS,)
+        self._reference = reference
+        self._redis: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
+            redis_url,
+            decode_responses=True,
+            socket_timeout=5,
+            socket_connect_timeout=5,
+            retry=Retry(ExponentialBackoff(cap=2, base=0.1), 5),
+            retry_on_error=[redis.exceptions.ConnectionError, redis.exceptions.TimeoutError],
+        )
+        self._consumer: AIOKafkaConsumer | None = None
+        self._next: dict[TopicPartition, int] = {}
+        self._last: dict[str, tuple[int, int]] = {}
+
+    async def open(self) -> None:
+        """WorldUnavailable when Redis does not answer."""
+        try:
+            await self._redis.ping()  # type: ignore[misc]  # redis types one method for both clients
+        except RedisError as problem:
+            raise WorldUnavailable(f"Redis does not answer ({type(problem).__name__}). Check REDIS_URL.") from problem
+
+    async def load(self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
+        """Seek to what Redis says, 0 if it says nothing."""
+        self._consumer = consumer
+        held = await self._redis.hgetall(POSITIONS)  # type: ignore[misc]
+        self._last = {
+            name.removeprefix("region/"): _position(text) for name, text in held.items() if name.startswith("region/")
+        }
+        for source in partitions:
+            self._next[source] = int(held.get(_field(source), 0))
+            consumer.seek(source, self._next[source])
+
+    async def handle(self, polled: Polled) -> None:
+        """Apply each partition's batch by one script."""
+        for source, records in polled.items():
+            if records[0].offset >= self._next[source]:
+                await self._apply(source, records)
+
+    async def settle(self) -> None:
+        """Nothing: the script has acknowledged already."""
+
+    async def release(self) -> None:
+        """Nothing: the script has acknowledged already."""
+
+    async def drop(self) -> None:
+        """Forget every position."""
+        self._next.clear()
+        self._last.clear()
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._redis.aclose()
+
+    async def _apply(self, source: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
+        projection = Projection(self._reference)
+        fresh = self._fresh(records)
+        for record, _ in fresh:
+            projection.take(decode(record.value), RegionCode(record.key.decode()))
+        commands = projection.commands()
+        for region, position in {record.key.decode(): at for record, at in fresh}.items():
+            commands.append(["HSET", POSITIONS, f"region/{region}", f"{position[0]}/{position[1]}"])
+        following = records[-1].offset + 1
+        try:
+            taken, found = await self._redis.eval(  # type: ignore[misc]
+                _SCRIPT, 1, POSITIONS, _field(source), str(self._next[source]), str(following), json.dumps(commands)
+            )
+        except RedisError as problem:
+            raise WorldUnavailable(f"Redis took no facts ({type(problem).__name__}). Nothing is lost.") from problem
+        if taken:
+            self._next[source] = following
+            EVENTS.labels(REGION_FACTS, "shown").inc(len(records))
+            return
+        # Somebody else has moved on, or Redis was flushed: what it says is where this partition stands.
+        log(READ_MODEL_BEHIND, partition=source.partition, expected=self._next[source], found=int(found))
+        assert self._consumer is not None
+        await self.load(self._consumer, [source])
+
+    def _fresh(self, records: Iterable[ConsumerRecord]) -> list[tuple[ConsumerRecord, tuple[int, int]]]:
+        """Facts beyond the last position of their region; a restarted fold may have published some again."""
+        fresh = []
+        for record in records:
+            region, position = record.key.decode(), position_of(record.headers)
+            if position > self._last.get(region, (-1, -1)):
+                self._last[region] = position
+                fresh.append((record, position))
+        return fresh
+
+
+def _live(kind: str, region: str, data: str) -> Command:
+    return ["XADD", LIVE, "MAXLEN", "~", str(LIVE_LENGTH_MAX), "*", "kind", kind, "region", region, "data", data]
+
+
+def _json(fact: Any) -> str:
+    shown = {name: value for name, value in msgspec.to_builtins(fact).items() if name not in _NEVER_SHOWN}
+    return json.dumps(shown, separators=(",", ":"))
+
+
+def _field(source: TopicPartition) -> str:
+    return f"facts/{source.partition}"
+
+
+def _position(text: str) -> tuple[int, int]:
+    offset, _, index = text.partition("/")
+    return int(offset), int(index)
