@@ -15,13 +15,14 @@ nor on providers' names.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 from functools import cmp_to_key
 from hashlib import sha256
+from itertools import pairwise
 from math import lcm
 
 from hub.domain.fair_share import MINUTES_PER_HOUR, Share
@@ -155,10 +156,10 @@ class Round:
 class Chosen(StrEnum):
     """Why this provider. The first that applies speaks."""
 
-    MADE_ROOM = "made_room"
-    """Open proposals of others were moved away, since nobody had room for her."""
     GAVE_WAY = "gave_way"
     """Her proposal was moved here, so that one more client could be placed where she was."""
+    MADE_ROOM = "made_room"
+    """Proposals of others were moved away, since nobody had room for her."""
     ONLY_CANDIDATE = "only_candidate"
     """Nobody else could take her."""
     LOWEST_BURDEN = "lowest_burden"
@@ -290,6 +291,10 @@ def allocate(round_: Round) -> Outcome:
     return _Book(round_).run()
 
 
+_NEVER = 10**9
+"""More minutes than any client is owed."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Choice:
     """Providers that may take clients of one insurer in one PC4, and those that may not, each with its reason."""
@@ -341,7 +346,7 @@ class _Book:
             self.original[client.id] = self.index[provider]
             self.earlier[self.index[provider]][client.id] = client
         self.placed: dict[RecordId, Placement] = {}
-        self.dead_end_from: dict[int, int] = {}
+        self.dead_ends: dict[int, dict[int, int]] = {1: {}, 2: {}}
         self.lots: _Lots | None = None
 
     def run(self) -> Outcome:
@@ -376,7 +381,9 @@ class _Book:
             return None
         barred = client.barred
         open_to_her = [index for index in choice.eligible if self.bearers[index].provider not in barred]
-        chain = self._chain(client, open_to_her)
+        chain = self._chain(client, open_to_her, (self.fresh,)) or (
+            self._chain(client, open_to_her, (self.fresh, self.earlier)) if self.original else []
+        )
         if chain:
             self._follow(client, chain, choice)
             return None
@@ -441,24 +448,29 @@ class _Book:
         (self.earlier if client.id in self.original else self.fresh)[index][client.id] = client
         self.burden[index] += client.owed_minutes
         self.room[index] -= client.owed_minutes
-        if index in self.dead_end_from:
-            self.dead_end_from.clear()
+        for dead_ends in self.dead_ends.values():
+            if index in dead_ends:
+                dead_ends.clear()
 
     def _take(self, client: WaitingClient, index: int) -> None:
         del (self.earlier if client.id in self.original else self.fresh)[index][client.id]
         self.burden[index] -= client.owed_minutes
         self.room[index] += client.owed_minutes
 
-    def _chain(self, client: WaitingClient, entries: Sequence[int]) -> list[_Step]:
+    def _chain(
+        self,
+        client: WaitingClient,
+        entries: Sequence[int],
+        movable: Sequence[Sequence[Mapping[RecordId, WaitingClient]]],
+    ) -> list[_Step]:
         """The shortest chain of moves after which some provider in `entries` has room for her; empty if there is none.
 
-        Breadth first over providers, the least burdened first. Of each provider one client may leave: those placed in
-        this round before those whose proposal is out already. Exact where all are owed the same; where they are not,
-        a chain that would need two clients to leave one provider is not found.
+        Breadth first over providers, the least burdened first; of each provider one client of `movable` may leave.
+        Exact where all are owed the same; where they are not, a chain that would need two clients to leave one
+        provider is not found.
         """
-        entering = {
-            index: client.owed_minutes for index in entries if not self._is_dead_end(index, client.owed_minutes)
-        }
+        owed, dead_ends = client.owed_minutes, self.dead_ends[len(movable)]
+        entering = {index: owed for index in entries if dead_ends.get(index, _NEVER) > owed}
         if not entering:
             return []
         rank = self._rank_by_burden(client)
@@ -468,7 +480,7 @@ class _Book:
             source = queue.popleft()
             short = entering[source] - self.room[source]
             on_the_way = self._way_to(source, arrived_by)
-            for mover in self._movable(source):
+            for mover in (client for held in movable for client in held[source].values()):
                 if mover.owed_minutes < short:
                     continue
                 onward = [index for index in self._choice(mover).eligible if index not in on_the_way]
@@ -479,27 +491,20 @@ class _Book:
                     if (
                         index not in entering
                         and self.bearers[index].provider not in mover.barred
-                        and not self._is_dead_end(index, mover.owed_minutes)
+                        and dead_ends.get(index, _NEVER) > mover.owed_minutes
                     ):
                         entering[index] = mover.owed_minutes
                         arrived_by[index] = _Step(mover, source, index)
                         queue.append(index)
         for index, minutes in entering.items():
-            self.dead_end_from[index] = min(minutes, self.dead_end_from.get(index, minutes))
+            dead_ends[index] = min(minutes, dead_ends.get(index, minutes))
         return []
-
-    def _is_dead_end(self, index: int, minutes: int) -> bool:
-        return minutes >= self.dead_end_from.get(index, minutes + 1)
 
     def _rank_by_burden(self, client: WaitingClient) -> dict[int, int]:
         def compare(one: int, other: int) -> int:
             return -1 if self._comes_before(client, one, other) else 1
 
         return {index: rank for rank, index in enumerate(sorted(range(len(self.bearers)), key=cmp_to_key(compare)))}
-
-    def _movable(self, index: int) -> Iterator[WaitingClient]:
-        yield from self.fresh[index].values()
-        yield from self.earlier[index].values()
 
     @staticmethod
     def _way_to(index: int, arrived_by: dict[int, _Step]) -> frozenset[int]:
@@ -522,7 +527,14 @@ class _Book:
         entered = chain[-1].source
         hers = self._explain(client, entered, choice, None, moved=tuple(step.client.id for step in chain))
         for step in chain:
-            placement = self._explain(step.client, step.target, self._choice(step.client), moved_from=step.source)
+            before = self.placed.get(step.client.id)
+            placement = self._explain(
+                step.client,
+                step.target,
+                self._choice(step.client),
+                moved_from=step.source,
+                moved=() if before is None else before.moved,
+            )
             self._take(step.client, step.source)
             self._put(step.client, step.target, placement)
         self._put(client, entered, hers)
@@ -537,10 +549,10 @@ class _Book:
     ) -> Placement:
         passed_over = self._passed_over(client, chosen, choice, moved_from)
         others = {passed.why for passed in passed_over}
-        if moved:
-            why = Chosen.MADE_ROOM
-        elif moved_from is not None:
+        if moved_from is not None:
             why = Chosen.GAVE_WAY
+        elif moved:
+            why = Chosen.MADE_ROOM
         elif NotChosen.NOT_PREFERRED in others:
             why = Chosen.PREFERRED
         elif NotChosen.LOT in others:
@@ -631,6 +643,6 @@ class _Lots:
 
 
 def _check_once(what: str, sorted_ids: Sequence[str]) -> None:
-    for one, next_one in zip(sorted_ids, sorted_ids[1:], strict=False):
+    for one, next_one in pairwise(sorted_ids):
         if one == next_one:
             raise ValueError(f"found {what} {one} twice in one round, expected each {what} once")

@@ -12,6 +12,7 @@ providers are given, nor on their names (`docs/fair-share.md` tells how ties are
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from math import lcm
 
 from hub.domain.identifiers import Agb, Month, Pc4
@@ -42,6 +43,10 @@ class ShareRules:
                 f"found capacity weight {self.capacity_weight} and delivery weight {self.delivery_weight}, expected a"
                 " positive and a non-negative share that add up to 1; change the region plan"
             )
+
+
+DEFAULT_SHARE_RULES = ShareRules()
+"""For a region whose plan says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class Shares:
         raise KeyError(provider)
 
 
-def share_out(standings: Iterable[Standing], pool_minutes: int, rules: ShareRules = ShareRules()) -> Shares:
+def share_out(standings: Iterable[Standing], pool_minutes: int, rules: ShareRules = DEFAULT_SHARE_RULES) -> Shares:
     """Shares the pool over the contracted providers of a region by weighted max-min (water filling).
 
     `pool_minutes` (H) is the care owed to all waitlisted clients of the month, placed already or not, after
@@ -133,7 +138,7 @@ def share_out(standings: Iterable[Standing], pool_minutes: int, rules: ShareRule
     members = sorted(standings, key=lambda standing: standing.provider)
     if pool_minutes < 0:
         raise ValueError(f"found a pool of {pool_minutes} minutes, expected none below zero")
-    for one, next_one in zip(members, members[1:], strict=False):
+    for one, next_one in pairwise(members):
         if one.provider == next_one.provider:
             raise ValueError(f"found provider {one.provider} twice, expected one standing for each provider")
     deployable = sum(member.deployable_minutes for member in members)
@@ -250,7 +255,7 @@ class Carry:
         """c_i: positive for who bore more than its share."""
         return sum(entry.minutes for entry in self.entries)
 
-    def at(self, month: Month, rules: ShareRules = ShareRules()) -> "Carry":
+    def at(self, month: Month, rules: ShareRules = DEFAULT_SHARE_RULES) -> "Carry":
         """The carry that counts in a month: what lies more than `carry_months_max` months back has expired."""
         return Carry(tuple(entry for entry in self.entries if month - entry.month <= rules.carry_months_max))
 
@@ -272,7 +277,7 @@ class Carry:
 
 
 def close_month(
-    carry: Carry, share: Share, accepted_minutes: int, month: Month, rules: ShareRules = ShareRules()
+    carry: Carry, share: Share, accepted_minutes: int, month: Month, rules: ShareRules = DEFAULT_SHARE_RULES
 ) -> Carry:
     """The carry after a month: only accepted care counts, a declined or open proposal does not.
 
@@ -409,7 +414,7 @@ class LowRun:
 
 
 def low_run_after(
-    run: LowRun | None, line: Contribution, month: Month, rules: ShareRules = ShareRules()
+    run: LowRun | None, line: Contribution, month: Month, rules: ShareRules = DEFAULT_SHARE_RULES
 ) -> LowRun | None:
     """The run of low months after this one; None when this month ends it.
 
@@ -422,6 +427,6 @@ def low_run_after(
     return LowRun(month, run.months + 1 if run is not None and follows else 1)
 
 
-def is_flagged(run: LowRun | None, rules: ShareRules = ShareRules()) -> bool:
+def is_flagged(run: LowRun | None, rules: ShareRules = DEFAULT_SHARE_RULES) -> bool:
     """F below 0.8 two months running: a signal for people to talk about, never a sanction by machine."""
     return run is not None and run.months >= rules.flag_months

@@ -177,7 +177,7 @@ MISTAKES: list[tuple[Callable[[ModuleType, Region], None], Mistake]] = [
     (
         a_provider_finds_its_target_from_its_own_figures,
         Mistake(
-            "the published level is rounded", "    return level * scale", "    return Fraction(round(level * scale))"
+            "the published level is rounded", "deployable, delivered, level)", "deployable, delivered, round(level))"
         ),
     ),
     (
