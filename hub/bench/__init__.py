@@ -1,1 +1,1 @@
-"""How fast, and beside what: every figure is taken next to a yardstick on the same broker in the same run."""
+"""Speed and memory, measured as ratios in one run. Absolute figures depend on the machine; ratios say where we stand."""
