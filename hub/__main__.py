@@ -60,14 +60,18 @@ def demo(
 
 @app.command()
 def run(
-    role: Annotated[
-        list[str] | None, typer.Option(help="Role of this worker; may be repeated. All when left out.")
-    ] = None,
+    role: Annotated[list[str] | None, typer.Option(help="Role of this worker; may be repeated. All when left out.")] = None,
 ) -> None:
-    """Run workers against KAFKA_BOOTSTRAP_SERVERS."""
-    from hub.streams.worker import run_worker
+    """Run workers against KAFKA_BOOTSTRAP_SERVERS. The role `console` serves the page and the schema registry."""
+    if role == ["console"]:
+        from hub.console.server import run_console
 
-    raise SystemExit(run_worker(tuple(role or ())))
+        run_console()
+    else:
+        from hub.settings import Settings
+        from hub.streams.worker import ROLES, run
+
+        run(tuple(role or ROLES), Settings())
 
 
 @schemas_app.command("check")

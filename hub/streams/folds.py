@@ -34,11 +34,28 @@ def _region_rules(reference: Reference) -> Rules[Any]:
 
 def _match_rules(reference: Reference) -> Rules[Any]:
     from hub.domain.matching import MatchRules
+    from hub.domain.warm_model import WARM_MODEL
 
-    return MatchRules(reference)
+    return MatchRules(reference, WARM_MODEL)
 
 
 FOLDS: Final = {
-    "region": Fold("region", catalogue.REGION_LOG, catalogue.REGION_FACTS, catalogue.REGION_SNAPSHOTS, catalogue.REGION, 1, _region_rules),
-    "duplicates": Fold("duplicates", catalogue.IDENTITY_LOG, catalogue.LINKS, catalogue.MATCH_SNAPSHOTS, catalogue.DUPLICATES, 1, _match_rules),
+    "region": Fold(
+        "region",
+        catalogue.REGION_LOG,
+        catalogue.REGION_FACTS,
+        catalogue.REGION_SNAPSHOTS,
+        catalogue.REGION,
+        1,
+        _region_rules,
+    ),
+    "duplicates": Fold(
+        "duplicates",
+        catalogue.IDENTITY_LOG,
+        catalogue.LINKS,
+        catalogue.MATCH_SNAPSHOTS,
+        catalogue.DUPLICATES,
+        1,
+        _match_rules,
+    ),
 }
