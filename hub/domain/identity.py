@@ -25,7 +25,8 @@ class FieldKind(StrEnum):
     NAME = "name"
     """A sound byte, then a Bloom filter over letter pairs: the given name."""
     NAMES = "names"
-    """A Bloom filter over the letter pairs of one or several names; one may contain the other: surnames."""
+    """Likewise, over one or several names of which the other side may hold fewer: surnames. Given name and surname are
+    drawn alike, so that a swap of the two shows."""
     TEXT = "text"
     """A Bloom filter over letter pairs."""
     DATE = "date"
@@ -90,12 +91,16 @@ PASSES: Final = MappingProxyType(
         8: "both names, birth year and month",
         9: "both names, birth year and day",
         10: "both names, birth month and day",
-        11: "both names and postcode",
+        11: "a name and postcode",
         12: "birth date and the start of a name",
         13: "birth date and the end of a name",
         14: "street, house number and a name",
-        15: "birth year and month, a name and an initial",
-        16: "birth month and day, a name and an initial",
+        15: "a name, an initial, birth year and month",
+        16: "a name, an initial, birth month and day",
+        17: "a name, an initial, birth year and day",
+        18: "street and postcode",
+        19: "both names in full",
+        20: "name of the e-mail address",
     }
 )
 """Stable numbers of the conjunctions that make a block, with the words that explain a score. A number is never reused."""

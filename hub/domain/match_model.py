@@ -21,8 +21,8 @@ ABSENT: Final = 0
 DIFFERS: Final = 1
 
 LEVEL_WORDS: Final = {
-    FieldKind.NAME: ("absent", "differs", "resembles", "nearly equal", "sounds equal", "equal"),
-    FieldKind.NAMES: ("absent", "differs", "resembles", "nearly equal", "one holds the other", "equal"),
+    FieldKind.NAME: ("absent", "differs", "resembles", "swapped with the other name", "nearly equal", "sounds equal", "equal"),
+    FieldKind.NAMES: ("absent", "differs", "resembles", "swapped with the other name", "nearly equal", "one holds the other", "equal"),
     FieldKind.TEXT: ("absent", "differs", "resembles", "nearly equal", "equal"),
     FieldKind.DATE: (
         "absent",
@@ -115,27 +115,30 @@ def pack(filters: bytes, mask: int) -> bytes:
 
 def _name(x: int, a: int, b: int, bits: int) -> int:
     if not x:
-        return 5
+        return 6
     if not x >> bits - 8:
-        return 4
+        return 5
     low = (1 << bits - 8) - 1
     apart = (x & low).bit_count()
     total = (a & low).bit_count() + (b & low).bit_count()
     if 3 * apart <= total:
-        return 3
+        return 4
     return 2 if 9 * apart <= 5 * total else 1
 
 
 def _names(x: int, a: int, b: int, bits: int) -> int:
     if not x:
-        return 5
+        return 6
+    low = (1 << bits - 8) - 1
+    a &= low
+    b &= low
     ones_a, ones_b = a.bit_count(), b.bit_count()
     shared = (a & b).bit_count()
     least = ones_a if ones_a < ones_b else ones_b
-    if 10 * shared >= 9 * least:
-        return 4
+    if 10 * shared >= 9 * least or not x >> bits - 8:
+        return 5
     if 100 * shared >= 68 * least:
-        return 3
+        return 4
     return 2 if 100 * shared >= 50 * least else 1
 
 
@@ -231,6 +234,22 @@ def compare(mask_a: int, a: int, mask_b: int, b: int) -> int:
     for level, at_a, at_b, mask, bits, place in _steps(mask_a, mask_b):
         field_a, field_b = a >> at_a & mask, b >> at_b & mask
         pattern |= level(field_a ^ field_b, field_a, field_b, bits) << place
+    if mask_a & mask_b & 3 == 3 and pattern & _LEVEL_MASK <= _RESEMBLES and pattern >> LEVEL_BITS & _LEVEL_MASK <= _RESEMBLES:
+        return _unswap(pattern, a >> 8 * packed_bytes(mask_a) - 128, b >> 8 * packed_bytes(mask_b) - 128)
+    return pattern
+
+
+_RESEMBLES: Final = 2
+_SWAPPED: Final = 3
+_WORD: Final = (1 << 64) - 1
+
+
+def _unswap(pattern: int, names_a: int, names_b: int) -> int:
+    """Where neither name agrees, hold given name against surname crosswise; both must agree at least nearly."""
+    given_a, surname_a = names_a >> 64, names_a & _WORD
+    given_b, surname_b = names_b >> 64, names_b & _WORD
+    if _name(given_a ^ surname_b, given_a, surname_b, 64) > _SWAPPED and _name(surname_a ^ given_b, surname_a, given_b, 64) > _SWAPPED:
+        return pattern >> 2 * LEVEL_BITS << 2 * LEVEL_BITS | _SWAPPED << LEVEL_BITS | _SWAPPED
     return pattern
 
 

@@ -66,7 +66,7 @@ def facts_of(person: PersonFields) -> Facts:
     number = n.house_number(person.house_number)
     implied = n.is_dutch_postcode(code) and number != ""
     return Facts(
-        given=full if full and full[0] == initial else full,
+        given=full,
         initial=initial,
         second_initial=second,
         surnames=tuple(surnames[:3]),
@@ -104,8 +104,8 @@ def _block_values(f: Facts) -> Iterator[tuple[int, str]]:
         yield 4, f.insurer_number
     given = n.sound(n.root_of(f.given))
     family = [n.sound(name) for name in f.surnames]
-    names = list(dict.fromkeys([code for code in (*family, given) if code]))
-    whole = f.year and f.month and f.day
+    names = list(dict.fromkeys(code for code in (*family, given) if code))
+    whole = bool(f.year and f.month and f.day)
     low, high = sorted((f.month, f.day))
     born = f"{f.year}{low}{high}"
     code_area = n.area(f.postcode)
@@ -116,27 +116,51 @@ def _block_values(f: Facts) -> Iterator[tuple[int, str]]:
             yield 6, f"{born}|{code_area}"
     if f.postcode and f.house_number:
         yield 7, f"{f.postcode}|{f.house_number}"
-    for name in family:
-        pair = "|".join(sorted((given, name))) if given else ""
-        if pair:
-            if f.year and f.month:
-                yield 8, f"{pair}|{f.year}|{f.month}"
-            if f.year and f.day:
-                yield 9, f"{pair}|{f.year}|{f.day}"
-            if whole:
-                yield 10, f"{pair}|{low}{high}"
-            if f.postcode:
-                yield 11, f"{pair}|{f.postcode}"
+    if f.postcode:
+        for name in names:
+            yield 11, f"{name}|{f.postcode}"
+    pairs = ["|".join(sorted((given, name))) for name in family] if given else []
+    if f.year and f.month:
+        for pair in pairs:
+            yield 8, f"{pair}|{f.year}|{f.month}"
+    accounts = bool(f.national_id) + bool(f.phone) + bool(f.email_local) + bool(f.insurer_number)
+    if accounts and f.postcode and f.house_number and n.is_dutch_postcode(f.postcode):
+        return
+    yield from _more_values(f, names, pairs, born)
+
+
+def _more_values(f: Facts, names: Sequence[str], pairs: Sequence[str], born: str) -> Iterator[tuple[int, str]]:
+    """For a record without accounts or a full address: more ways to meet, since each way fails more often."""
+    low_high = born[4:]
+    whole = len(born) == 8
+    for pair in pairs:
+        if f.year and f.day:
+            yield 9, f"{pair}|{f.year}|{f.day}"
+        if whole:
+            yield 10, f"{pair}|{low_high}"
     if f.street and f.house_number:
         for name in names:
             yield 14, f"{n.sound(f.street)}|{f.house_number}|{name}"
+    if f.street and f.postcode:
+        yield 18, f"{n.sound(f.street)}|{f.postcode}"
+    if pairs and not n.is_dutch_postcode(f.postcode):
+        yield 19, "|".join(sorted((n.root_of(f.given), f.surnames[0])))
+    if f.email_local:
+        yield 20, f.email_local
     if whole:
-        for name in f.surnames:
+        for name in dict.fromkeys((*f.surnames, *((f.given,) if f.given else ()))):
             yield 12, f"{born}|{name[:3]}"
             yield 13, f"{born}|{name[-3:]}"
-        if f.given:
-            yield 12, f"{born}|{f.given[:3]}"
-            yield 13, f"{born}|{f.given[-3:]}"
+    initials = [(n.sound(name), f.initial) for name in f.surnames if f.initial]
+    if f.given:
+        initials += [(n.sound(n.root_of(f.given)), name[0]) for name in f.surnames]
+    for name, initial in initials:
+        if f.year and f.month:
+            yield 15, f"{name}|{initial}|{f.year}|{f.month}"
+        if whole:
+            yield 16, f"{name}|{initial}|{low_high}"
+        if f.year and f.day:
+            yield 17, f"{name}|{initial}|{f.year}|{f.day}"
 
 
 class EdgeEncoder:
@@ -216,12 +240,12 @@ def _recipe(f: Facts) -> _Recipe:
             continue
         bits = 8 * field.width_bytes
         shift = 8 * (FILTER_BYTES - field.offset_bytes - field.width_bytes)
-        if field.kind is FieldKind.NAME:
-            root = n.sound(n.root_of(value[0]))
-            steps.append((shift + bits - 8, FieldKind.EXACT, (_place(root, index),), 8))
-            places: list[int] = _pairs(value[0], index)
+        if field.kind in (FieldKind.NAME, FieldKind.NAMES):
+            root = n.sound(n.root_of(value[0]) if field.kind is FieldKind.NAME else value[0])
+            steps.append((shift + bits - 8, FieldKind.EXACT, (_place(root, 0),), 8))
+            places: list[int] = [place for word in value for place in _pairs(word, 0)]
             bits -= 8
-        elif field.kind in (FieldKind.NAMES, FieldKind.TEXT):
+        elif field.kind is FieldKind.TEXT:
             places = [place for word in value for place in _pairs(word, index)]
         elif field.kind is FieldKind.DATE:
             year, month, day = value

@@ -41,6 +41,7 @@ _SYNONYMS: Final[Mapping[str, str]] = {
         "city": "city town suburb plaats woonplaats municipality locality gemeente place village",
         "insurer": "insurernumber insurancenumber insuranceid polisnummer verzekerdennummer relatienummer verzekerdenummer "
         "policynumber insureenumber",
+        "due": "duedate uitgerekendedatum expecteddate edd aterm atermedatum",
         "place": "birthplace placeofbirth geboorteplaats pob",
         "other": "address2 addressline2 occupation profession beroep addr2 unitnumber",
     }.items()
@@ -61,6 +62,7 @@ class Table:
     sources: tuple[str, ...]
     entity_ids: tuple[str, ...]
     persons: tuple[PersonFields, ...]
+    due_dates: tuple[str, ...]
     fields: Mapping[str, str]
     """What each recognised column was taken for."""
 
@@ -92,11 +94,13 @@ def read_table(path: Path | str) -> Table:
     meaning = _meaning({name: values for name, values in columns.items() if name not in taken})
     if not set(meaning.values()) - {"sex", "other"}:
         raise UnknownColumns(f"no person field recognised among {', '.join(header)}: expected names such as surname, birth_date, postcode")
+    due = next((name for name, field in meaning.items() if field == "due"), None)
     return Table(
         tuple(records),
         tuple(columns.get("source", [""] * len(body))),
         tuple(columns.get("entityid", ())),
         tuple(_persons(columns, meaning, len(body))),
+        tuple(columns[due]) if due else ("",) * len(body),
         {header[names.index(name)]: field for name, field in meaning.items()},
     )
 
@@ -121,8 +125,6 @@ def _meaning(columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
                 break
     if "given" in found or "surname" in found:
         meaning = {name: field for name, field in meaning.items() if field != "full"}
-    if "dob" not in found and not {"month", "day"} & found and "year" in found:
-        pass
     return meaning
 
 

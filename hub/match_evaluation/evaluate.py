@@ -65,7 +65,18 @@ def references(table: Table) -> list[RecordRef]:
     ]
 
 
-def fold(refs: Sequence[RecordRef], identities: Sequence[Identity], model: MatchModel, alert_millibits: int = 0, batch: int = 1) -> Run:
+def due_dates(table: Table) -> list[date]:
+    """Due dates where the file has them, so that later pregnancies are told apart; else one for all."""
+    days = []
+    for text in table.due_dates:
+        try:
+            days.append(date.fromisoformat(text))
+        except ValueError:
+            days.append(_DUE)
+    return days
+
+
+def fold(refs: Sequence[RecordRef], identities: Sequence[Identity], dues: Sequence[date], model: MatchModel, alert_millibits: int = 0, batch: int = 1) -> Run:
     """Submit and settle every record in order, one at a time or in micro-batches (a batch is timed as a whole)."""
     matcher = Matcher(MatchLimits(links_max=_UNBOUNDED, alert_millibits=alert_millibits))
     state = MatchState(model)
@@ -76,9 +87,9 @@ def fold(refs: Sequence[RecordRef], identities: Sequence[Identity], model: Match
     for start in range(0, len(refs), batch):
         before = clock()
         out: list[Outcome] = []
-        for ref, identity in zip(refs[start : start + batch], identities[start : start + batch], strict=True):
-            out += matcher.submit(state, ref, identity, _DUE)
-            out += matcher.settle(state, ref, SettledOutcome.ACTIVE, _DUE)
+        for at in range(start, min(start + batch, len(refs))):
+            out += matcher.submit(state, refs[at], identities[at], dues[at])
+            out += matcher.settle(state, refs[at], SettledOutcome.ACTIVE, dues[at])
         latencies.append(clock() - before)
         for outcome in out:
             if isinstance(outcome, LinkFound):
@@ -99,9 +110,9 @@ def evaluate_table(table: Table, key: FileKey | None = None, batch: int = 1) -> 
     started = time.perf_counter()
     identities = encode_all(table.persons, key or FileKey.derived("evaluation"))
     encode_seconds = time.perf_counter() - started
-    refs = references(table)
-    learned = train(fold(refs, identities, warm_model()).state.patterns(), warm_prior(), "trained")
-    run = fold(refs, identities, learned, batch=batch)
+    refs, dues = references(table), due_dates(table)
+    learned = train(fold(refs, identities, dues, warm_model()).state.patterns(), warm_prior(), "trained")
+    run = fold(refs, identities, dues, learned, batch=batch)
     size = max(1, len(refs))
     quantiles = sorted(run.latencies_ns) or [0]
     figures: dict[str, object] = {
@@ -119,7 +130,7 @@ def evaluate_table(table: Table, key: FileKey | None = None, batch: int = 1) -> 
     }
     if table.entity_ids:
         figures |= score(table, run.links)
-        wide = fold(refs, identities, learned, alert_millibits=EVERY_CANDIDATE)
+        wide = fold(refs, identities, dues, learned, alert_millibits=EVERY_CANDIDATE)
         truth = true_pairs(table)
         figures["pair_recall"] = round(len(truth & wide.links.keys()) / max(1, len(truth)), 6)
         figures["best_f1"] = round(best_f1(wide.links, truth), 6)

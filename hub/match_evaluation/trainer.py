@@ -76,8 +76,8 @@ STORIES: Final = (
 
 _START: Final[dict[str, dict[FieldKind, tuple[float, ...]]]] = {
     "own": {
-        FieldKind.NAME: (0.06, 0.01, 0.04, 0.07, 0.82),
-        FieldKind.NAMES: (0.04, 0.02, 0.04, 0.08, 0.82),
+        FieldKind.NAME: (0.06, 0.01, 0.01, 0.04, 0.07, 0.82),
+        FieldKind.NAMES: (0.04, 0.02, 0.01, 0.04, 0.08, 0.82),
         FieldKind.TEXT: (0.05, 0.02, 0.07, 0.86),
         FieldKind.DATE: (0.003, 0.008, 0.02, 0.03, 0.009, 0.93),
         FieldKind.DIGITS: (0.03, 0.01, 0.03, 0.93),
@@ -85,8 +85,8 @@ _START: Final[dict[str, dict[FieldKind, tuple[float, ...]]]] = {
         FieldKind.EXACT: (0.05, 0.95),
     },
     "shared": {
-        FieldKind.NAME: (0.01, 0.01, 0.03, 0.15, 0.80),
-        FieldKind.NAMES: (0.01, 0.01, 0.05, 0.10, 0.83),
+        FieldKind.NAME: (0.01, 0.01, 0.001, 0.03, 0.15, 0.80),
+        FieldKind.NAMES: (0.01, 0.01, 0.001, 0.05, 0.10, 0.83),
         FieldKind.TEXT: (0.01, 0.01, 0.04, 0.94),
         FieldKind.DATE: (0.001, 0.004, 0.005, 0.01, 0.02, 0.96),
         FieldKind.DIGITS: (0.01, 0.005, 0.005, 0.98),
@@ -94,8 +94,8 @@ _START: Final[dict[str, dict[FieldKind, tuple[float, ...]]]] = {
         FieldKind.EXACT: (0.02, 0.98),
     },
     "random": {
-        FieldKind.NAME: (0.90, 0.05, 0.01, 0.015, 0.025),
-        FieldKind.NAMES: (0.89, 0.08, 0.01, 0.005, 0.015),
+        FieldKind.NAME: (0.90, 0.05, 0.001, 0.01, 0.015, 0.025),
+        FieldKind.NAMES: (0.89, 0.08, 0.001, 0.01, 0.005, 0.015),
         FieldKind.TEXT: (0.90, 0.07, 0.01, 0.02),
         FieldKind.DATE: (0.80, 0.15, 0.01, 0.035, 0.001, 0.004),
         FieldKind.DIGITS: (0.994, 0.003, 0.001, 0.002),
@@ -103,8 +103,8 @@ _START: Final[dict[str, dict[FieldKind, tuple[float, ...]]]] = {
         FieldKind.EXACT: (0.95, 0.05),
     },
     "family": {
-        FieldKind.NAME: (0.45, 0.03, 0.02, 0.05, 0.45),
-        FieldKind.NAMES: (0.4, 0.05, 0.03, 0.07, 0.45),
+        FieldKind.NAME: (0.45, 0.03, 0.001, 0.02, 0.05, 0.45),
+        FieldKind.NAMES: (0.4, 0.05, 0.001, 0.03, 0.07, 0.45),
         FieldKind.TEXT: (0.5, 0.08, 0.02, 0.4),
         FieldKind.DATE: (0.4, 0.05, 0.05, 0.05, 0.05, 0.4),
         FieldKind.DIGITS: (0.5, 0.01, 0.01, 0.48),
