@@ -114,7 +114,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One pregnancy. `provider` is None for a client who only waits."""
+    """One pregnancy. `other_provider` and `other_id` are her second registration, where her story has one."""
 
     person: Person
     story: Story
@@ -172,7 +172,7 @@ def build(seed: int, clients: int, days: int = DAYS) -> Nation:
     areas = tuple(_area(index) for index in range(regions))
     providers = _providers(draw, areas)
     reference = _reference(areas)
-    population = Population(f"people/{seed}/{clients}")
+    population = Population(seed)
     return Nation(
         seed,
         days,
@@ -326,7 +326,7 @@ def _clients(
         indicated = draw.choice((49, 45)) * 60 + 30 * draw.randrange(-10, 9)
         made.append(
             Client(
-                person=population.somebody(pc4, START),
+                person=population.somebody(pc4),
                 story=story,
                 region=area.region,
                 pc4=pc4,
@@ -336,7 +336,7 @@ def _clients(
                 record_id=RecordId(pseudonym(secret, f"client/{index}")),
                 other_id=RecordId(pseudonym(secret, f"client/{index}/elsewhere")),
                 due_date=due,
-                born_on=_birth(draw, due),
+                born_on=max(_birth(draw, due), requested + timedelta(days=7)),
                 requested_on=requested,
                 indicated_minutes=indicated + (8 * 60 if story is Story.TWINS else 0),
                 protocol=IndicationProtocol.KLIM if draw.random() < 0.05 else IndicationProtocol.LIP,
