@@ -142,6 +142,7 @@ class AlertChanged:
     mediator: Mediator
     next_step_nl: str
     next_step_en: str
+    recipient: TenantId = TenantId("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
