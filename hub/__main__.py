@@ -64,9 +64,12 @@ def run(
 ) -> None:
     """Run workers against KAFKA_BOOTSTRAP_SERVERS. The role `console` serves the page and the schema registry."""
     if role == ["console"]:
-        from hub.console.server import run_console
+        import asyncio
 
-        run_console()
+        from hub.console.server import serve
+        from hub.console.settings import ConsoleSettings
+
+        asyncio.run(serve(ConsoleSettings(), listening=lambda url: typer.echo(url)))
     else:
         from hub.settings import Settings
         from hub.streams.worker import ROLES, run
@@ -184,7 +187,7 @@ def match_evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure duplicate detection on a person data set, through the edge and the match fold."""
-    from hub.match_evaluation import evaluate_file
+    from hub.match_evaluation.evaluate import evaluate_file
 
     _say(evaluate_file(file, pairs), as_json)
 
