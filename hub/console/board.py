@@ -2,11 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Final
 
 from hub.domain.facts import AlertChanged, RegionStatusChanged
-from hub.domain.words import AlertSeverity, AlertState, ComputedColour, DeclaredColour
+from hub.domain.identifiers import NATIONAL
+from hub.domain.words import AlertSeverity, AlertState, ComputedColour, DeclaredColour, ReceiptOutcome
 
 _URGENCY: Final = (AlertSeverity.CRITICAL, AlertSeverity.WARNING, AlertSeverity.INFO)
 _COLOUR_OF: Final[dict[ComputedColour, DeclaredColour | None]] = {
@@ -40,14 +42,30 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """The last day that a region has closed, and what was left open then."""
+
+    date: date
+    waiting: int
+    open_proposals: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """One reading of the read model. `live_id` is the place in the stream of changes up to which it is certain."""
 
     regions: tuple[RegionStatusChanged, ...]
     alerts: tuple[AlertChanged, ...]
+    days: dict[str, Day]
+    receipts: dict[ReceiptOutcome, int]
     workers: tuple[Worker, ...]
     live_id: str
     unreadable: int = 0
+
+    @property
+    def day(self) -> date | None:
+        """The last day that the whole nation has closed; None before the first."""
+        return self.days[NATIONAL].date if NATIONAL in self.days else None
 
     @property
     def urgent(self) -> tuple[AlertChanged, ...]:

@@ -16,7 +16,7 @@ from hub.console.markup import Html
 from hub.console.settings import FOLLOW_WAIT_S, GATHER_S
 from hub.console.store import BEGIN, Changes, Store
 from hub.console.words import Language
-from hub.domain.facts import AlertChanged
+from hub.domain.facts import RegionStatusChanged
 
 RETRY_MS: Final = 2000
 """After this long a browser connects again."""
@@ -43,13 +43,18 @@ async def follow(
 ) -> AsyncIterator[str]:
     """Server-sent events until the console stops or the follower goes away."""
     yield f"retry: {RETRY_MS}\n\n"
-    seen: Board | None = None
+    seen = await store.board(health())
+    # Health has no place in the stream: whoever comes back may have missed a change of it.
+    yield _part(page.workers(seen, language))
+    yield _part(page.notice(seen, language))
     while not stopping.is_set():
         changes = await store.changes(after, FOLLOW_WAIT_S)
         if changes.lost:
             yield RELOAD
             return
-        await asyncio.sleep(GATHER_S)
+        if changes.live_id != after:
+            await asyncio.sleep(GATHER_S)
+            changes = await store.changes(after, 0)
         board = await store.board(health())
         parts = list(_parts(seen, board, changes, language))
         for part in parts[:-1]:
@@ -59,26 +64,27 @@ async def follow(
         seen, after = board, changes.live_id
 
 
-def _parts(seen: Board | None, board: Board, changes: Changes, language: Language) -> Iterator[str]:
+def _parts(seen: Board, board: Board, changes: Changes, language: Language) -> Iterator[str]:
     for status in board.regions:
         if status.region in changes.regions:
-            yield _part(page.region(status, language), page.announcement(status, language))
+            # A day that closed with the same colour is shown, not spoken.
+            said = "" if _computed(seen, status) else page.announcement(status, language)
+            yield _part(page.region(status, board.days.get(status.region), language), said)
     if changes.alerts:
-        told = " ".join(page.announcement_of_alert(alert, language) for alert in _news(seen, board))
+        told = " ".join(page.announcement_of_alert(alert, language) for alert in changes.alerts)
         yield _part(page.alerts(board, language), told)
     if changes.regions or changes.alerts:
         yield _part(page.summary(board, language))
-    if seen is None or seen.workers != board.workers:
+        yield _part(page.day(board, language))
+    if (seen.workers, seen.receipts) != (board.workers, board.receipts):
         yield _part(page.workers(board, language))
-    if seen is None or seen.unreadable != board.unreadable:
+    if seen.unreadable != board.unreadable:
         yield _part(page.notice(board, language))
 
 
-def _news(seen: Board | None, board: Board) -> tuple[AlertChanged, ...]:
-    """Open alerts that this follower was not told of. The first look tells none: its page has just shown them."""
-    if seen is None:
-        return ()
-    return tuple(alert for alert in board.urgent if alert not in seen.alerts)
+def _computed(seen: Board, status: RegionStatusChanged) -> bool:
+    """Whether this follower was shown the region with this colour before."""
+    return any(old.region == status.region and old.computed is status.computed for old in seen.regions)
 
 
 def _part(html: Html, say: str = "") -> str:

@@ -1,12 +1,13 @@
 """The page and its parts as HTML. The live stream sends the same parts, so there is one way to draw each thing."""
 
-from hub.console.board import Board, Worker, WorkerState, differs
+from hub.console.board import Board, Day, Worker, WorkerState, differs
 from hub.console.markup import Html, element, join
 from hub.console.words import (
     ALERT,
     COMPUTED,
     DECLARED,
     MEDIATOR,
+    OUTCOME,
     SEVERITY,
     STATE,
     Language,
@@ -40,6 +41,7 @@ def document(board: Board, language: Language) -> Html:
         "header",
         element("a", text("skip", language), href="#alerts", class_="skip"),
         element("h1", text("title", language)),
+        day(board, language),
         element("p", text("connecting", language), id="connection", class_="connection", role="status"),
         element(
             "a",
@@ -111,6 +113,12 @@ def _shell(body: Html, language: Language) -> Html:
     return Html("<!doctype html>\n" + page)
 
 
+def day(board: Board, language: Language) -> Html:
+    """Until which day the hub has worked."""
+    told = [f"{text('day', language)} ", _day(board.day.isoformat())] if board.day else []
+    return element("p", told, id="day", class_="day")
+
+
 def summary(board: Board, language: Language) -> Html:
     """How many regions have which colour, and how many alerts are open, in one line."""
     tiles = [
@@ -178,19 +186,19 @@ def regions(board: Board, language: Language) -> Html:
     columns.append(
         element("th", text("outlook", language), element("small", text("outlook_note", language)), scope="col")
     )
-    columns.append(element("th", text("mediator", language), scope="col"))
+    columns += [element("th", text(name, language), scope="col") for name in ("waitlist", "mediator")]
     table = element(
         "table",
         element("caption", text("regions_caption", language), class_="unseen"),
         element("thead", element("tr", columns)),
-        element("tbody", [region(status, language) for status in board.regions]),
+        element("tbody", [region(status, board.days.get(status.region), language) for status in board.regions]),
     )
     return element(
         "section", title, element("div", table, class_="wide"), id="regions", aria_labelledby="regions-title"
     )
 
 
-def region(status: RegionStatusChanged, language: Language) -> Html:
+def region(status: RegionStatusChanged, closed: Day | None, language: Language) -> Html:
     """One row: both colours side by side, the outlook, and why on demand."""
     declared = (
         element("span", text("not_declared", language), class_="absent")
@@ -208,8 +216,18 @@ def region(status: RegionStatusChanged, language: Language) -> Html:
         ),
         element("td", declared, mark),
         element("td", _outlook(status.months, language)),
+        element("td", _waiting(closed, language)),
         element("td", say(MEDIATOR[status.mediator], language)),
         id=f"region-{status.region}",
+    )
+
+
+def _waiting(closed: Day | None, language: Language) -> Html:
+    if closed is None:
+        return element("span", "–", class_="absent")
+    return join(
+        f"{_grouped(closed.waiting, language)} {text('waiting', language)}",
+        element("small", f"{_grouped(closed.open_proposals, language)} {text('open_proposals', language)}"),
     )
 
 
@@ -297,12 +315,21 @@ def _bar(month: MonthFigures) -> int:
 def workers(board: Board, language: Language) -> Html:
     """Who does the work, and whether they do."""
     title = element("h2", text("health", language), id="health-title")
+    told = [
+        element("li", element("strong", _grouped(count, language)), " ", say(OUTCOME[outcome], language), class_="tile")
+        for outcome, count in board.receipts.items()
+    ]
+    receipts = element("ul", told, class_="summary", aria_label=text("receipts", language)) if told else ""
     if not board.workers:
-        return element("section", title, element("p", text("no_workers", language), class_="empty"), id="health")
+        return element(
+            "section", title, receipts, element("p", text("no_workers", language), class_="empty"), id="health"
+        )
     head = [element("th", text(name, language), scope="col") for name in ("worker", "worker_state", "behind")]
     rows = [_worker(worker, language) for worker in board.workers]
     table = element("table", element("thead", element("tr", head)), element("tbody", rows))
-    return element("section", title, element("div", table, class_="wide"), id="health", aria_labelledby="health-title")
+    return element(
+        "section", title, receipts, element("div", table, class_="wide"), id="health", aria_labelledby="health-title"
+    )
 
 
 def _worker(worker: Worker, language: Language) -> Html:

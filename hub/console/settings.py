@@ -7,8 +7,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 FOLLOWERS_MAX: Final = 100
 """Open pages at once; each holds one connection to Redis."""
-FOLLOW_WAIT_S: Final = 10
-"""How long one look at the stream waits for news; between two looks a comment keeps the connection alive."""
+FOLLOW_WAIT_S: Final = 5
+"""How long one look at the stream waits for news; then health is looked at, and a comment keeps the line alive."""
 GATHER_S: Final = 0.3
 """How long changes are gathered before they are sent: a person reads no faster, and a busy day sends one part once."""
 REDIS_TIMEOUT_S: Final = FOLLOW_WAIT_S + 5

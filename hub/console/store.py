@@ -1,9 +1,9 @@
 """Reads the read model. Nothing here writes; what cannot be read is counted and left out, never guessed.
 
-Keys, as hub/streams/read_model.py writes them: set `regions`; hash `region:<code>` with field `status`; hash `alerts`
-by alert id; stream `live` with fields `kind` (`status` or `alert`) and `region`. Values are the facts as JSON.
+Which keys there are and what they hold stands in hub/streams/read_model.py.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeVar, cast
@@ -11,18 +11,17 @@ from typing import Final, TypeVar, cast
 import msgspec
 from redis.asyncio import Redis
 
-from hub.console.board import Board, Worker
+from hub.console.board import Board, Day, Worker
 from hub.domain.facts import AlertChanged, RegionStatusChanged
+from hub.domain.words import ReceiptOutcome
+from hub.streams.read_model import COUNTS, DAYS, LIVE, OPEN_ALERTS, STATUS
 
-REGIONS: Final = "regions"
-REGION: Final = "region:"
-STATUS: Final = "status"
-ALERTS: Final = "alerts"
-LIVE: Final = "live"
 BEGIN: Final = "0-0"
 """The place before every entry of a stream."""
+_LOOK_MAX: Final = 1000
+"""Entries taken at one look; the rest waits for the next."""
 
-F = TypeVar("F", RegionStatusChanged, AlertChanged)
+F = TypeVar("F")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Changes:
 
     live_id: str
     regions: frozenset[str] = frozenset()
-    alerts: bool = False
+    alerts: tuple[AlertChanged, ...] = ()
     lost: bool = False
 
 
@@ -44,30 +43,36 @@ class Store:
     async def board(self, workers: tuple[Worker, ...]) -> Board:
         """Everything that the page shows. The place in the stream is read first, so nothing is missed after it."""
         live_id = await self._last_id()
-        codes = sorted(text.decode() for text in await cast("Awaitable[set[bytes]]", self._redis.smembers(REGIONS)))
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for code in codes:
-                pipe.hget(f"{REGION}{code}", STATUS)
-            pipe.hvals(ALERTS)
-            *rows, told = cast("list[bytes | None | list[bytes]]", await pipe.execute())
-        assert isinstance(told, list)
-        # A region without a colour yet has no status: it has only just begun.
-        regions, bad = _decoded((row for row in rows if isinstance(row, bytes)), RegionStatusChanged)
-        alerts, worse = _decoded(told, AlertChanged)
-        return Board(regions=regions, alerts=alerts, workers=workers, live_id=live_id, unreadable=bad + worse)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for key in (STATUS, OPEN_ALERTS, DAYS, COUNTS):
+                pipe.hgetall(key)
+            status, alerts, days, counts = cast("list[dict[bytes, bytes]]", await pipe.execute())
+        regions, bad_regions = _decoded(status, RegionStatusChanged)
+        told, bad_alerts = _decoded(alerts, AlertChanged)
+        closed, bad_days = _decoded(days, Day)
+        return Board(
+            regions=tuple(regions[code] for code in sorted(regions)),
+            alerts=tuple(told.values()),
+            days=closed,
+            receipts=_receipts(counts),
+            workers=workers,
+            live_id=live_id,
+            unreadable=bad_regions + bad_alerts + bad_days,
+        )
 
     async def changes(self, after: str, wait_s: float) -> Changes:
-        """What the stream holds beyond a place, waiting so long for the first entry."""
-        oldest = await self._redis.xrange(LIVE, count=1)
-        if after != BEGIN and oldest and _order(_id(oldest[0][0])) > _order(after) and await self._trimmed(after):
+        """What the stream holds beyond a place, waiting so long for the first entry (0: not at all)."""
+        if after != BEGIN and await self._trimmed(after):
             return Changes(await self._last_id(), lost=True)
-        found = await self._redis.xread({LIVE: after}, count=1000, block=int(wait_s * 1000))
+        found = await self._redis.xread({LIVE: after}, count=_LOOK_MAX, block=int(wait_s * 1000) or None)
         if not found:
             return Changes(after)
         entries = found[0][1]
-        regions = frozenset(fields[b"region"].decode() for _, fields in entries if fields.get(b"kind") == b"status")
-        alerts = any(fields.get(b"kind") == b"alert" for _, fields in entries)
-        return Changes(_id(entries[-1][0]), regions, alerts)
+        regions = {fields[b"region"].decode() for _, fields in entries if fields[b"kind"] in (b"status", b"day")}
+        # Of one alert the last word is the one to tell.
+        told = {str(at): fields[b"data"] for at, (_, fields) in enumerate(entries) if fields[b"kind"] == b"alert"}
+        alerts = {alert.alert_id: alert for alert in _decoded(told, AlertChanged)[0].values()}
+        return Changes(entries[-1][0].decode(), frozenset(regions), tuple(alerts.values()))
 
     async def answers(self) -> bool:
         """Whether Redis answers."""
@@ -75,28 +80,31 @@ class Store:
 
     async def _last_id(self) -> str:
         newest = await self._redis.xrevrange(LIVE, count=1)
-        return _id(newest[0][0]) if newest else BEGIN
+        return str(newest[0][0].decode()) if newest else BEGIN
 
     async def _trimmed(self, after: str) -> bool:
-        """Whether the entry at which a follower stopped is gone, so that others after it may be gone too."""
+        """Whether the entry at which a follower stopped is gone: trimmed, or flushed with the whole read model."""
         return not await self._redis.xrange(LIVE, after, after)
 
 
-def _decoded(values: Iterable[bytes], kind: type[F]) -> tuple[tuple[F, ...], int]:
-    found: list[F] = []
+def _decoded(values: dict[bytes, bytes] | dict[str, bytes], kind: type[F]) -> tuple[dict[str, F], int]:
+    """Values by the name of their field, and how many could not be read."""
+    found: dict[str, F] = {}
     unreadable = 0
-    for value in values:
+    pairs: Iterable[tuple[bytes | str, bytes]] = values.items()
+    for name, value in pairs:
         try:
-            found.append(msgspec.json.decode(value, type=kind))
+            found[name.decode() if isinstance(name, bytes) else name] = msgspec.json.decode(value, type=kind)
         except msgspec.DecodeError:
             unreadable += 1
-    return tuple(found), unreadable
+    return found, unreadable
 
 
-def _id(raw: bytes | str) -> str:
-    return raw.decode() if isinstance(raw, bytes) else raw
-
-
-def _order(live_id: str) -> tuple[int, int]:
-    time_ms, number = live_id.split("-")
-    return int(time_ms), int(number)
+def _receipts(counts: dict[bytes, bytes]) -> dict[ReceiptOutcome, int]:
+    """Receipts by outcome, in the order of the glossary; the codes behind them are for /metrics and `hub dlq`."""
+    found: Counter[str] = Counter()
+    for name, count in counts.items():
+        family, _, rest = name.decode().partition("/")
+        if family == "receipts":
+            found[rest.partition("/")[0]] += int(count)
+    return {outcome: found[outcome] for outcome in ReceiptOutcome if found[outcome]}

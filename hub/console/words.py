@@ -10,6 +10,7 @@ from hub.domain.words import (
     ComputedColour,
     DeclaredColour,
     Mediator,
+    ReceiptOutcome,
 )
 
 
@@ -65,10 +66,23 @@ STATE: Final[dict[AlertState, Pair]] = {
     AlertState.ESCALATED: ("Opgeschaald", "Escalated"),
     AlertState.CLOSED: ("Gesloten", "Closed"),
 }
+OUTCOME: Final[dict[ReceiptOutcome, Pair]] = {
+    ReceiptOutcome.ACCEPTED: ("aanvaard", "accepted"),
+    ReceiptOutcome.DUPLICATE: ("herhaald", "repeated"),
+    ReceiptOutcome.STALE: ("verouderd", "stale"),
+    ReceiptOutcome.CONFLICT: ("tegenstrijdig", "conflicting"),
+    ReceiptOutcome.REFUSED: ("geweigerd", "refused"),
+    ReceiptOutcome.UNREADABLE: ("onleesbaar", "unreadable"),
+}
 TEXT: Final[dict[str, Pair]] = {
     "title": ("Kraamzorg wachtlijst-hub", "Maternity care waitlist hub"),
     "skip": ("Naar de meldingen", "Skip to the alerts"),
     "other_language": ("English", "Nederlands"),
+    "day": ("Bijgewerkt tot en met", "Worked through"),
+    "waitlist": ("Wachtlijst", "Waiting list"),
+    "waiting": ("wachtend", "waiting"),
+    "open_proposals": ("open voorstellen", "open proposals"),
+    "receipts": ("Ontvangen berichten", "Messages received"),
     "now": ("Nu doen", "Act now"),
     "no_alerts": ("Geen open meldingen.", "No open alerts."),
     "regions": ("Regio’s", "Regions"),

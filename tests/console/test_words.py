@@ -1,0 +1,41 @@
+"""Nothing of the domain is without a word on the page, in either language."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import pytest
+
+from hub.console.words import ALERT, COMPUTED, DECLARED, MEDIATOR, OUTCOME, SEVERITY, STATE, TEXT, Language, say
+from hub.domain.words import (
+    AlertKind,
+    AlertSeverity,
+    AlertState,
+    ComputedColour,
+    DeclaredColour,
+    Mediator,
+    ReceiptOutcome,
+)
+
+TABLES: list[tuple[type[StrEnum], Mapping[StrEnum, tuple[str, str]]]] = [
+    (ComputedColour, COMPUTED),  # type: ignore[list-item]
+    (DeclaredColour, DECLARED),  # type: ignore[list-item]
+    (Mediator, MEDIATOR),  # type: ignore[list-item]
+    (AlertKind, ALERT),  # type: ignore[list-item]
+    (AlertSeverity, SEVERITY),  # type: ignore[list-item]
+    (AlertState, STATE),  # type: ignore[list-item]
+    (ReceiptOutcome, OUTCOME),  # type: ignore[list-item]
+]
+
+
+@pytest.mark.parametrize(("words", "table"), TABLES)
+def test_every_word_of_the_domain_is_said_in_both_languages(
+    words: type[StrEnum], table: Mapping[StrEnum, tuple[str, str]]
+) -> None:
+    """A new word in the domain fails here before it fails at night."""
+    assert set(table) == set(words)
+    assert all(say(pair, Language.NL) and say(pair, Language.EN) for pair in table.values())
+
+
+def test_every_fixed_text_is_said_in_both_languages() -> None:
+    """Also the sentences around them."""
+    assert all(dutch.strip() and english.strip() for dutch, english in TEXT.values())
