@@ -13,7 +13,7 @@ Clients expected but not registered yet: last year's clients of that month, time
 curve still has to come (DOMAIN "Colour predicates").
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -32,6 +32,7 @@ from hub.domain.birth_distribution import (
 from hub.domain.chance import PERMILLE, Load
 from hub.domain.identifiers import Agb, Month, first_day, month_of
 from hub.domain.region_plan import RegionPlan
+from hub.domain.shards import encode_canonical
 
 
 class CareNorm(StrEnum):
@@ -298,11 +299,11 @@ _Months = list[dict[Kind, _Sums]]
 def part_of(owner: str) -> str:
     """Name of the snapshot part that holds an owner's cells."""
     if owner in (REGION, DUPLICATES):
-        return f"load-{owner}"
-    return f"load-{sha256(owner.encode()).digest()[0] % PROVIDER_PARTS:02d}"
+        return f"load/{owner}"
+    return f"load/{sha256(owner.encode()).digest()[0] % PROVIDER_PARTS:02d}"
 
 
-PART_NAMES = (f"load-{REGION}", f"load-{DUPLICATES}", *(f"load-{n:02d}" for n in range(PROVIDER_PARTS)))
+PART_NAMES = (f"load/{REGION}", f"load/{DUPLICATES}", *(f"load/{n:02d}" for n in range(PROVIDER_PARTS)))
 
 
 class LoadBook:
@@ -394,36 +395,37 @@ class LoadBook:
                 total = total.plus(s.load(unit, norms.owed_minutes(level, norm, hospital_days), partus))
         return total
 
-    def changed_parts(self) -> tuple[str, ...]:
-        """Names of the snapshot parts that changed since the last `parts_written`, in order."""
-        return tuple(sorted(self._changed))
+    @property
+    def changed(self) -> bool:
+        """Whether a part waits to be written."""
+        return bool(self._changed)
 
-    def parts_written(self) -> None:
-        """What changed so far is in a snapshot."""
+    def changed_parts(self) -> dict[str, bytes | None]:
+        """Canonical bytes by part name of what changed since the last call; None for a part that is empty now."""
+        parts = {name: self.encode_part(name) for name in sorted(self._changed)}
         self._changed.clear()
+        return parts
 
-    def encode_part(self, name: str) -> bytes:
-        """Canonical bytes of a part: equal cells give equal bytes, in whatever order they came."""
-        rows = [
-            (
-                owner,
-                [
-                    (*key, c.clients, c.care, c.care_squared, c.partus_clients, c.partus_care)
-                    for key, c in sorted(cells.items())
-                ],
-            )
-            for owner, cells in sorted(self._cells.items())
+    def encode_part(self, name: str) -> bytes | None:
+        """Canonical bytes of a part: equal cells give equal bytes, in whatever order they came. None: nobody."""
+        rows = {
+            owner: [
+                (*key, c.clients, c.care, c.care_squared, c.partus_clients, c.partus_care)
+                for key, c in sorted(cells.items())
+            ]
+            for owner, cells in self._cells.items()
             if part_of(owner) == name
-        ]
-        return msgspec.msgpack.encode(rows)
+        }
+        return encode_canonical(rows) if rows else None
 
-    def load_parts(self, parts: Iterable[bytes]) -> None:
-        """Fills an empty book from the encoded parts. ValueError: the book is not empty, or a part is unreadable."""
-        if self._cells:
-            raise ValueError("found a book with clients, expected an empty one to load parts into")
-        for part in parts:
-            for owner, rows in msgspec.msgpack.decode(part, type=list[tuple[str, list[_Row]]]):
-                self._cells[owner] = {row[:4]: _Cell(*row[4:]) for row in rows}
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Takes the cells that `changed_parts` wrote; parts of other kinds are passed over."""
+        self._cells = {
+            owner: {row[:4]: _Cell(*row[4:]) for row in rows}
+            for name in PART_NAMES
+            if name in parts
+            for owner, rows in msgspec.msgpack.decode(parts[name], type=dict[str, list[_Row]]).items()
+        }
         self._sum_anew()
 
     def _owners(self, load: RegistrationLoad) -> Iterator[_Owner]:
