@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.conn import create_conn
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from aiokafka.errors import AuthenticationFailedError, KafkaConnectionError, KafkaError
+from aiokafka.errors import AuthenticationFailedError, KafkaConnectionError, KafkaError, SaslAuthenticationFailed
 
 from hub.errors import WorldUnavailable
 from hub.settings import Limits, Settings
@@ -77,6 +77,7 @@ class Connection:
         try:
             await client.start()
         except KafkaConnectionError as problem:
+            await client.stop()
             raise WorldUnavailable(await self._why_not()) from problem
 
     async def _why_not(self) -> str:
@@ -84,7 +85,7 @@ class Connection:
         host, _, port = self.bootstrap_servers.split(",")[0].rpartition(":")
         try:
             bare = await create_conn(host, int(port), request_timeout_ms=5000, **self._security())
-        except AuthenticationFailedError:
+        except (AuthenticationFailedError, SaslAuthenticationFailed):
             return (
                 f"Kafka at {self.bootstrap_servers} refused the password of principal {self.principal!r}. "
                 "Check HUB_CREDENTIALS_FILE against the users of the cluster."

@@ -9,7 +9,7 @@ Keys (all values JSON objects unless said otherwise; minutes are whole minutes, 
 - `hub:alerts` hash: `<region>/<alert id>` → AlertChanged of open episodes; closed ones leave
 - `hub:days` hash: region (also `NL`) → DayClosed (date, open proposals, waiting)
 - `hub:fair-share` hash: `<region>/<month>/<provider>` → FairShareStated as the coordinator gets it
-- `hub:in-force` hash: `<region>/guideline/<month>` → GuidelineInForce without its document id
+- `hub:in-force` hash: `<region>/plan` → PlanInForce, `<region>/guideline/<month>` → GuidelineInForce; no document ids
 - `hub:counts` hash of integers: `receipts/<outcome>/<code>`, `signals/<region>/<phase>`,
   `allocations/<region>/<status>`, `findings/<region>/<code>/<status>`, `mediation/<region>`, `capacity-requests/<region>`, `settled/<region>/<outcome>`
 - `live` stream, about the last 10,000: fields `kind` (status, alert, day, capacity, fair-share, in-force or counts),
@@ -79,6 +79,8 @@ class Projection:
                 self._show("capacity", CAPACITY, f"{region}/{fact.month}", region, fact)
             case f.FairShareStated(audience=StatementAudience.COORDINATOR):
                 self._show("fair-share", FAIR_SHARE, f"{region}/{fact.month}/{fact.provider}", region, fact)
+            case f.PlanInForce():
+                self._show("in-force", IN_FORCE, f"{region}/plan", region, fact)
             case f.GuidelineInForce():
                 self._show("in-force", IN_FORCE, f"{region}/guideline/{fact.month}", region, fact)
             case f.AlertChanged() if not getattr(fact, "recipient", ""):

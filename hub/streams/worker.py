@@ -196,7 +196,11 @@ def health_app(readers: Sequence[Reader]) -> FastAPI:
 
 def _check(reader: Reader) -> dict[str, Any]:
     stopped = reader.job.stopped if isinstance(reader.job, Carrier) else {}
-    return {"ready": reader.ready, "handled": reader.handled, "stopped": [code for codes in stopped.values() for code in codes]}
+    return {
+        "ready": reader.ready,
+        "handled": reader.handled,
+        "stopped": [code for codes in stopped.values() for code in codes],
+    }
 
 
 class _QuietServer(uvicorn.Server):

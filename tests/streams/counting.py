@@ -53,14 +53,21 @@ class CountingRules:
         day = logged.event.date
         if day == FORBIDDEN and not self.mended:
             raise ZeroDivisionError
-        closed = DayClosed(recipient=TenantId("clock"), region=logged.region, date=day, open_proposals=0, waiting=state.days)
+        closed = DayClosed(
+            recipient=TenantId("clock"), region=logged.region, date=day, open_proposals=0, waiting=state.days
+        )
         return (closed, receipt(logged)) if logged.home else (closed,)
 
 
 def receipt(logged: Logged[Any]) -> ReceiptIssued:
     """The receipt of a home record."""
     return ReceiptIssued(
-        recipient=logged.tenant, outcome=ReceiptOutcome.ACCEPTED, code="applied", pointer="", message_nl="", message_en=""
+        recipient=logged.tenant,
+        outcome=ReceiptOutcome.ACCEPTED,
+        code="applied",
+        pointer="",
+        message_nl="",
+        message_en="",
     )
 
 

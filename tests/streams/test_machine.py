@@ -63,9 +63,16 @@ def test_a_fact_says_where_it_stands_and_a_receipt_what_it_answers() -> None:
 
 def test_sequences_count_without_gaps_per_destination_and_region() -> None:
     """A recipient that sees 1, 2, 4 knows that it misses one."""
-    log = [day_record(n, FIRST + timedelta(days=n), region) for n, region in enumerate(("KSV-01", "NL", "KSV-01", "NL"))]
+    log = [
+        day_record(n, FIRST + timedelta(days=n), region) for n, region in enumerate(("KSV-01", "NL", "KSV-01", "NL"))
+    ]
     facts = [f for f in machine().apply(log) if header(f, "ce_hubdest") == "out.days.clock"]
-    assert [(f.region, header(f, "ce_sequence")) for f in facts] == [("KSV-01", "1"), ("NL", "1"), ("KSV-01", "2"), ("NL", "2")]
+    assert [(f.region, header(f, "ce_sequence")) for f in facts] == [
+        ("KSV-01", "1"),
+        ("NL", "1"),
+        ("KSV-01", "2"),
+        ("NL", "2"),
+    ]
 
 
 def test_a_repeat_by_the_relay_yields_nothing() -> None:

@@ -1,0 +1,154 @@
+"""The carrier on a real Kafka: every event folded once, whatever happens to the process."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.structs import ConsumerRecord
+from confluent_kafka.admin import NewTopic
+
+from hub.bench.counting import log_record
+from hub.contracts.codec import decode
+from hub.errors import PartitionCountChanged, WorldUnavailable
+from hub.local.kafka import KafkaCluster
+from hub.streams.carrier import position_of
+from hub.streams.connection import Connection, read_to_end, reading
+from hub.streams.crash import EXIT_CRASH_POINT, CrashPoint
+from hub.streams.producer import Publisher
+from tests.streams.counting_worker import counting_reader, fold_everything
+
+pytestmark = pytest.mark.kafka
+PARTITIONS = 2
+KEYS = 100
+
+
+@pytest.fixture
+def topics(cluster: KafkaCluster, stem: str) -> str:
+    create(cluster, stem, PARTITIONS)
+    return stem
+
+
+def create(cluster: KafkaCluster, stem: str, partitions: int) -> None:
+    admin = cluster.admin()
+    made = admin.create_topics([NewTopic(f"{stem}.{name}", partitions, 1) for name in ("log", "facts", "snapshots")])
+    for outcome in made.values():
+        outcome.result()
+
+
+async def write_log(connection: Connection, stem: str, numbers: range) -> None:
+    publisher = Publisher(connection.producer())
+    await connection.start(publisher.producer)
+    await publisher.publish_all(
+        {
+            TopicPartition(f"{stem}.log", partition): [log_record(n, KEYS, f"KSV-0{partition + 1}") for n in numbers]
+            for partition in range(PARTITIONS)
+        }
+    )
+    await publisher.producer.stop()
+
+
+async def read_all(connection: Connection, topic: str) -> list[ConsumerRecord]:
+    async with reading(connection) as lone:
+        return [r async for r in read_to_end(lone, {TopicPartition(topic, p): None for p in range(PARTITIONS)})]
+
+
+def kept_by_a_reader(facts: list[ConsumerRecord]) -> Iterator[tuple[int, str, int]]:
+    """What a reader keeps that drops whatever is not beyond the region's last position; repeats must be equal bytes."""
+    last: dict[bytes, tuple[int, int]] = {}
+    seen: dict[tuple[bytes, tuple[int, int]], bytes] = {}
+    for fact in facts:
+        position = position_of(fact.headers)
+        assert seen.setdefault((fact.key, position), fact.value) == fact.value
+        if position > last.get(fact.key, (-1, -1)):
+            last[fact.key] = position
+            receipt = decode(fact.value)
+            yield fact.partition, receipt.record_id, receipt.version
+
+
+def expected(events: int) -> set[tuple[int, str, int]]:
+    return {(p, f"r{n % KEYS:07d}", n // KEYS + 1) for p in range(PARTITIONS) for n in range(events)}
+
+
+async def assert_folded_once(connection: Connection, stem: str, events: int) -> None:
+    kept = list(kept_by_a_reader(await read_all(connection, f"{stem}.facts")))
+    assert len(kept) == len(set(kept)) == PARTITIONS * events
+    assert set(kept) == expected(events)
+
+
+async def test_a_restart_goes_on_where_the_snapshot_stands(connection: Connection, topics: str) -> None:
+    """Two sessions give what one would have given, and nothing is published twice in an orderly life."""
+    for numbers in (range(1000), range(1000, 1500)):
+        await write_log(connection, topics, numbers)
+        await fold_everything(counting_reader(topics, connection))
+    await assert_folded_once(connection, topics, 1500)
+    assert len(await read_all(connection, f"{topics}.facts")) == PARTITIONS * 1500
+
+
+@pytest.mark.parametrize("point", list(CrashPoint)[:4] + [CrashPoint.DURING_LOAD])
+async def test_a_death_at_the_worst_moment_loses_nothing_and_doubles_nothing(
+    connection: Connection, topics: str, point: CrashPoint
+) -> None:
+    """Killed at its second passage of each point, then started again."""
+    await write_log(connection, topics, range(2000))
+    nth = 1 if point is CrashPoint.DURING_LOAD else 2
+    died = await in_a_process(connection, topics, {"HUB_CRASH_AT": f"{point}@{nth}"})
+    assert died == EXIT_CRASH_POINT
+    assert await in_a_process(connection, topics, {}) == 0
+    await assert_folded_once(connection, topics, 2000)
+
+
+async def test_partitions_that_move_between_workers_are_folded_once(connection: Connection, topics: str) -> None:
+    """A second worker joins in the middle, and the first leaves."""
+    await write_log(connection, topics, range(3000))
+    first, second = counting_reader(topics, connection), counting_reader(topics, connection)
+    leaving = asyncio.create_task(fold_everything(first))
+    while first.handled < 500:
+        await asyncio.sleep(0.01)
+    await asyncio.gather(leaving, fold_everything(second))
+    await fold_everything(counting_reader(topics, connection))
+    await assert_folded_once(connection, topics, 3000)
+
+
+async def test_a_changed_partition_count_is_refused(cluster: KafkaCluster, connection: Connection, stem: str) -> None:
+    """A region would stand on another partition than its history."""
+    create(cluster, stem, PARTITIONS + 1)
+    reader = counting_reader(stem, connection)
+    with pytest.raises(PartitionCountChanged, match="has 3 partitions, the tables say 2"):
+        await reader.start()
+    await reader.job.close()
+
+
+async def test_a_wrong_password_is_called_by_its_name(cluster: KafkaCluster, connection: Connection) -> None:
+    """The client library says only that it cannot bootstrap."""
+    wrong = Connection(connection.bootstrap_servers, "admin", "not-the-password", limits=connection.limits)
+    with pytest.raises(WorldUnavailable, match="refused the password of principal 'admin'"):
+        async with reading(wrong):
+            pass
+
+
+async def test_nobody_listening_is_called_by_its_name() -> None:
+    """And is not mistaken for a wrong password."""
+    nobody = Connection("127.0.0.1:1", "admin", "x")
+    with pytest.raises(WorldUnavailable, match="does not answer"):
+        async with reading(nobody):
+            pass
+
+
+async def in_a_process(connection: Connection, stem: str, environment: dict[str, str]) -> int:
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.streams.counting_worker",
+        stem,
+        connection.bootstrap_servers,
+        connection.principal,
+        connection.password,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return await asyncio.wait_for(worker.wait(), 60)

@@ -1,0 +1,158 @@
+"""The read model: every fact counted once, whoever applies it, and nothing of a client in it."""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import pytest
+import redis
+from aiokafka import TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from hub.contracts.codec import encode
+from hub.domain import facts as f
+from hub.domain.words import AlertState, ReceiptOutcome
+from hub.streams.read_model import COUNTS, DAYS, LIVE, OPEN_ALERTS, POSITIONS, STATUS, ReadModel
+from tests.contracts.examples import example
+from tests.contracts.world import REFERENCE
+
+SOURCE = TopicPartition("region-facts", 0)
+
+
+class Consumer:
+    """Stands in for the group member: remembers where it was sent."""
+
+    def __init__(self) -> None:
+        self.sought: dict[TopicPartition, int] = {}
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.sought[partition] = offset
+
+
+def records(*facts: Any, start: int = 0, positions: Sequence[int] | None = None) -> list[Any]:
+    """Facts as the topic holds them, one position each."""
+    return [
+        ConsumerRecord(
+            SOURCE.topic,
+            SOURCE.partition,
+            start + at,
+            42,
+            0,
+            b"KSV-01",
+            encode(fact),
+            None,
+            6,
+            0,
+            (("ce_hubpos", b"0/%d/0" % (start + at if positions is None else positions[at])),),
+        )
+        for at, fact in enumerate(facts)
+    ]
+
+
+RECEIPT = example(f.ReceiptIssued, outcome=ReceiptOutcome.ACCEPTED, code="applied", record_id="secret-7")
+
+
+async def loaded(redis_url: str) -> tuple[ReadModel, Consumer]:
+    model, consumer = ReadModel("read-model", "g", REFERENCE, redis_url), Consumer()
+    await model.open()
+    await model.load(consumer, [SOURCE])  # type: ignore[arg-type]
+    return model, consumer
+
+
+def held(redis_url: str) -> Any:
+    return redis.Redis.from_url(redis_url, decode_responses=True)
+
+
+async def test_what_a_page_shows_is_there_after_one_batch(redis_url: str) -> None:
+    """Status, day, alert and counts, and the same on the live stream."""
+    model, _ = await loaded(redis_url)
+    status = example(f.RegionStatusChanged)
+    day = example(f.DayClosed, date=date(2026, 3, 2), waiting=3)
+    alert = example(f.AlertChanged, state=AlertState.OPENED, alert_id="a1", recipient="")
+    await model.handle({SOURCE: records(status, day, alert, RECEIPT)})
+    kept = held(redis_url)
+    assert json.loads(kept.hget(STATUS, "KSV-01"))["computed"] == status.computed
+    assert json.loads(kept.hget(DAYS, "KSV-01"))["waiting"] == 3
+    assert list(kept.hgetall(OPEN_ALERTS)) == ["KSV-01/a1"]
+    assert kept.hgetall(COUNTS) == {"receipts/accepted/applied": "1"}
+    assert [fields["kind"] for _, fields in kept.xrange(LIVE)] == ["status", "day", "alert", "counts"]
+    await model.close()
+
+
+async def test_a_closed_alert_leaves_the_list(redis_url: str) -> None:
+    """The stream still tells that it closed."""
+    model, _ = await loaded(redis_url)
+    opened, closed = (
+        example(f.AlertChanged, state=state, alert_id="a1", recipient="")
+        for state in (AlertState.OPENED, AlertState.CLOSED)
+    )
+    await model.handle({SOURCE: records(opened, closed)})
+    assert held(redis_url).hgetall(OPEN_ALERTS) == {}
+    assert held(redis_url).xlen(LIVE) == 2
+    await model.close()
+
+
+async def test_a_batch_that_somebody_else_has_applied_changes_nothing_and_seeks_on(redis_url: str) -> None:
+    """Two relays after a rebalance: the slower one is refused by the script."""
+    slow, slow_consumer = await loaded(redis_url)
+    fast, _ = await loaded(redis_url)
+    await fast.handle({SOURCE: records(RECEIPT, RECEIPT, RECEIPT)})
+    await slow.handle({SOURCE: records(RECEIPT, RECEIPT)})
+    assert held(redis_url).hget(COUNTS, "receipts/accepted/applied") == "3"
+    assert slow_consumer.sought[SOURCE] == 3
+    await slow.handle({SOURCE: records(RECEIPT, start=3)})
+    assert held(redis_url).hget(COUNTS, "receipts/accepted/applied") == "4"
+    await slow.close()
+    await fast.close()
+
+
+async def test_a_fact_that_was_published_twice_counts_once(redis_url: str) -> None:
+    """A region fold repeats facts after a crash; their positions are the same. Also over a restart of the relay."""
+    model, _ = await loaded(redis_url)
+    await model.handle({SOURCE: records(RECEIPT, RECEIPT, RECEIPT, positions=[5, 6, 5])})
+    await model.close()
+    again, consumer = await loaded(redis_url)
+    assert consumer.sought[SOURCE] == 3
+    await again.handle({SOURCE: records(RECEIPT, RECEIPT, start=3, positions=[6, 7])})
+    assert held(redis_url).hget(COUNTS, "receipts/accepted/applied") == "3"
+    await again.close()
+
+
+async def test_after_a_flush_it_is_built_anew(redis_url: str) -> None:
+    """The position lives where the data lives."""
+    model, consumer = await loaded(redis_url)
+    await model.handle({SOURCE: records(RECEIPT)})
+    held(redis_url).flushall()
+    await model.handle({SOURCE: records(RECEIPT, start=1)})
+    assert consumer.sought[SOURCE] == 0
+    await model.handle({SOURCE: records(RECEIPT, RECEIPT)})
+    assert held(redis_url).hget(COUNTS, "receipts/accepted/applied") == "2"
+    assert held(redis_url).hget(POSITIONS, "facts/0") == "2"
+    await model.close()
+
+
+async def test_no_id_of_a_record_is_kept(redis_url: str) -> None:
+    """Whoever reads Redis learns how many, never who."""
+    model, _ = await loaded(redis_url)
+    stated = example(f.AllocationStated, waiting_id="secret-8", recipient="ksv-01")
+    guideline = example(f.GuidelineInForce, document_id="secret-9")
+    signal = example(f.DuplicateSignalled, own_record_ids=("secret-10",), recipient="ksv-01")
+    await model.handle({SOURCE: records(RECEIPT, stated, guideline, signal)})
+    kept = held(redis_url)
+    everything = json.dumps(
+        [kept.hgetall(key) if kept.type(key) == "hash" else kept.xrange(key) for key in kept.keys()]
+    )
+    assert "guideline_minutes" in everything
+    assert "secret" not in everything
+    await model.close()
+
+
+async def test_a_redis_that_is_away_is_called_by_its_name() -> None:
+    """Nothing is acknowledged by that."""
+    from hub.errors import WorldUnavailable
+
+    model = ReadModel("read-model", "g", REFERENCE, "redis://127.0.0.1:1/0")
+    with pytest.raises(WorldUnavailable, match="Redis does not answer"):
+        await model.open()
+    await model.close()
