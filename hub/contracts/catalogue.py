@@ -1,4 +1,4 @@
-"""The one catalogue: which types exist, who may send them, where they go; which topics exist, who reads and writes them.
+"""The one catalogue: which types exist, who may send them and where they go; which topics exist, who reads and writes.
 
 Topics, access rules, AsyncAPI and the README's table are rendered from here (hub/contracts/render.py) and checked for
 drift. Nobody else types a topic name.
@@ -263,8 +263,9 @@ def topics_for(reference: Reference) -> Iterator[Topic]:
         True,
     )
     hub = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, AUDITOR)
-    yield Topic(CONTROL, 1, "admin", (), hub, FOREVER_MS, "open", (), "tables/<version>", True)
     members = {role: tuple(principal_of(t) for t in reference.by_role[role]) for role in Role}
+    readers = (*hub, *members[Role.CLOCK])
+    yield Topic(CONTROL, 1, "admin", (), readers, FOREVER_MS, "open", (), "tables/<version>", True)
     everyone = tuple(p for role in _EVERYONE for p in members[role])
     yield Topic(
         ALERTS,
@@ -282,7 +283,7 @@ def topics_for(reference: Reference) -> Iterator[Topic]:
         1,
         DELIVERY,
         (DELIVERY,),
-        (*everyone, AUDITOR),
+        (*everyone, DELIVERY, AUDITOR),
         FOREVER_MS,
         "business",
         (f.RegionStatusChanged,),
@@ -294,7 +295,7 @@ def topics_for(reference: Reference) -> Iterator[Topic]:
         1,
         DELIVERY,
         (DELIVERY,),
-        (*everyone, AUDITOR),
+        (*everyone, DELIVERY, AUDITOR),
         FOREVER_MS,
         "business",
         (f.PlanInForce, f.GuidelineInForce),
