@@ -35,6 +35,7 @@ class Login:
             "sasl.username": self.user,
             "sasl.password": self.password,
             "client.id": self.user,
+            "log_level": 3,
         }
 
 

@@ -1,0 +1,177 @@
+"""`hub dump DIR`: everything that an entitled auditor may read, as files that anyone can check.
+
+topics/<topic>.jsonl holds one record a line in partition and offset order; what an aborted transaction wrote is left
+out. The row format is fixed in DESIGN.md "What can be seen from outside", so that others can check us.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import redis
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from hub.contracts import catalogue, codec, tables
+from hub.domain.reference import Reference
+from hub.errors import WorldUnavailable
+from hub.settings import Settings
+
+ANSWER_S: Final = 30.0
+_PLAIN: Final = frozenset({catalogue.CONTROL, catalogue.REGION_SNAPSHOTS, catalogue.MATCH_SNAPSHOTS})
+"""Topics whose values are no Avro records."""
+
+
+def dump_cluster(folder: Path, settings: Settings | None = None) -> Reference:
+    """Write topics and tables as the auditor of KAFKA_BOOTSTRAP_SERVERS."""
+    settings = settings or Settings()
+    config = {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "security.protocol": settings.security_protocol,
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": catalogue.AUDITOR,
+        "sasl.password": settings.password(catalogue.AUDITOR),
+        "client.id": catalogue.AUDITOR,
+    }
+    if settings.ca_file:
+        config["ssl.ca.location"] = str(settings.ca_file)
+    return dump_topics(folder, config)
+
+
+def dump_topics(
+    folder: Path, config: Mapping[str, Any], tell: Callable[[int, int], None] = lambda done, whole: None
+) -> Reference:
+    """Write every topic of the tables in force, and the tables. `tell` hears (topics done, of how many).
+
+    WorldUnavailable when a topic cannot be read to its end: a dump with a hole would be worse than none.
+    """
+    (folder / "topics").mkdir(parents=True, exist_ok=True)
+    consumer = Consumer(
+        {
+            **config,
+            "group.id": "hub.auditor.dump",
+            "log_level": 3,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 20,
+            "queued.max.messages.kbytes": 65_536,
+        }
+    )
+    try:
+        reference = _tables_in_force(consumer)
+        (folder / "tables.json").write_bytes(tables.render(reference))
+        topics = list(catalogue.topics_for(reference))
+        rows: dict[str, list[tuple[int, int, str]]] = {topic.name: [] for topic in topics}
+        for start in range(0, len(topics), 64):
+            part = topics[start : start + 64]
+            _read(consumer, {t.name: t.partitions for t in part}, lambda m: rows[str(m.topic())].append(_row(m)))
+            for topic in part:
+                lines = sorted(rows.pop(topic.name), key=lambda row: row[:2])
+                path = folder / "topics" / f"{topic.name}.jsonl"
+                path.write_text("".join(line + "\n" for _, _, line in lines), "utf-8")
+            tell(min(start + 64, len(topics)), len(topics))
+        return reference
+    except KafkaException as problem:
+        raise WorldUnavailable(
+            f"the cluster cannot be dumped: {problem.args[0].str()}. Check the auditor's rights."
+        ) from problem
+    finally:
+        consumer.close()
+
+
+def dump_redis(path: Path, url: str) -> int:
+    """Write every key of the read model, one a line: key, type, value. Returns how many."""
+    client = redis.Redis.from_url(url, decode_responses=True)
+    keys = sorted(client.scan_iter(count=1000))
+    with path.open("w", encoding="utf-8") as out:
+        for key in keys:
+            out.write(json.dumps(_key(client, key), ensure_ascii=False) + "\n")
+    client.close()
+    return len(keys)
+
+
+def _key(client: "redis.Redis", key: str) -> dict[str, Any]:
+    kind = str(client.type(key))
+    match kind:
+        case "hash":
+            value: Any = dict(sorted(client.hgetall(key).items()))  # type: ignore[union-attr]
+        case "stream":
+            value = client.xrange(key)
+        case "set":
+            value = sorted(client.smembers(key))  # type: ignore[arg-type]
+        case "list":
+            value = client.lrange(key, 0, -1)
+        case "zset":
+            value = client.zrange(key, 0, -1, withscores=True)
+        case _:
+            value = client.get(key)
+    return {"key": key, "type": kind, "value": value}
+
+
+def _tables_in_force(consumer: Consumer) -> Reference:
+    newest: dict[int, bytes] = {}
+
+    def keep(message: Message) -> None:
+        kind, _, number = (message.key() or b"").decode().partition("/")
+        value = message.value()
+        if kind == "tables" and value is not None:
+            newest[int(number)] = bytes(value)
+
+    _read(consumer, {catalogue.CONTROL: 1}, keep)
+    if not newest:
+        raise WorldUnavailable(f"topic {catalogue.CONTROL} holds no tables; run `hub topics apply` first")
+    return tables.parse(newest[max(newest)])
+
+
+def _read(consumer: Consumer, topics: Mapping[str, int], take: Callable[[Message], None]) -> None:
+    left = {(name, number) for name, partitions in topics.items() for number in range(partitions)}
+    consumer.assign([TopicPartition(name, number, OFFSET_BEGINNING) for name, number in sorted(left)])
+    while left:
+        messages = consumer.consume(10_000, 0.05) or consumer.consume(1, ANSWER_S)
+        if not messages:
+            raise WorldUnavailable(
+                f"{sorted(left)[0]} gave nothing for {ANSWER_S:.0f} s; check the brokers, then dump again"
+            )
+        for message in messages:
+            error = message.error()
+            if error is None:
+                take(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                left.discard((str(message.topic()), int(message.partition() or 0)))
+            else:
+                raise KafkaException(error)
+    consumer.unassign()
+
+
+def _row(message: Message) -> tuple[int, int, str]:
+    value, key = message.value(), message.key()
+    held = None if value is None else bytes(value)
+    row = {
+        "partition": message.partition(),
+        "offset": message.offset(),
+        "timestamp": message.timestamp()[1],
+        "key": None if key is None else bytes(key).decode(errors="replace"),
+        "headers": {name: _text(content) for name, content in message.headers() or []},
+        "value_base64": None if held is None else base64.b64encode(held).decode(),
+        "value": _decoded(str(message.topic()), held),
+    }
+    return int(message.partition() or 0), int(message.offset() or 0), json.dumps(row, ensure_ascii=False)
+
+
+def _text(content: Any) -> str:
+    return "" if content is None else content if isinstance(content, str) else bytes(content).decode(errors="replace")
+
+
+def _decoded(topic: str, value: bytes | None) -> Any:
+    """What the bytes say, or null where they are not ours to understand (dead letters, snapshots)."""
+    if value is None or topic in _PLAIN or topic.endswith(".dlq"):
+        return None
+    try:
+        fact = codec.decode_input(value, catalogue.INPUT_KINDS) if topic.startswith("inbox.") else codec.decode(value)
+    except Exception:  # noqa: BLE001  # an inbox holds whatever a vendor sent; its bytes stand beside this field
+        return None
+    return {"type": codec.type_name(type(fact)), **msgspec.to_builtins(fact)}
