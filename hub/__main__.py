@@ -60,7 +60,9 @@ def demo(
 
 @app.command()
 def run(
-    role: Annotated[list[str] | None, typer.Option(help="Role of this worker; may be repeated. All when left out.")] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="Role of this worker; may be repeated. All when left out.")
+    ] = None,
 ) -> None:
     """Run workers against KAFKA_BOOTSTRAP_SERVERS. The role `console` serves the page and the schema registry."""
     if role == ["console"]:

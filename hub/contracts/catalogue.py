@@ -7,12 +7,13 @@ drift. Nobody else types a topic name.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from hub.domain import events as e
 from hub.domain import facts as f
 from hub.domain.identifiers import TenantId
-from hub.domain.reference import Reference, Role
+from hub.domain.reference import Reference, Role, Tenant
 
 REGION_LOG: Final = "region-log"
 IDENTITY_LOG: Final = "identity-log"
@@ -27,6 +28,13 @@ CONTROL: Final = "control"
 
 DAY_MS: Final = 86_400_000
 FOREVER_MS: Final = -1
+INBOX_KEPT_MS: Final = 30 * DAY_MS
+"""At least 14 days, so that what a fold refused can still be fetched, mended and sent again."""
+DEAD_LETTERS_KEPT_MS: Final = 14 * DAY_MS
+TOLD_KEPT_MS: Final = 90 * DAY_MS
+ALERTS_KEPT_MS: Final = 400 * DAY_MS
+ENCODINGS_KEPT_MS: Final = 400 * DAY_MS
+"""A pregnancy, six weeks and room: encodings end with the state that needs them."""
 INBOX_BYTES_MAX: Final = 1_048_576
 DEAD_LETTER_BYTES_MAX: Final = INBOX_BYTES_MAX + 65_536
 
@@ -228,111 +236,120 @@ def principal_of(row_tenant: TenantId) -> str:
 
 def topics_for(reference: Reference) -> Iterator[Topic]:
     """Every topic that a cluster with these tables must have."""
-    n, out = reference.log_partitions, tuple(OUTPUTS)
-    logged = (*INPUTS, e.InputRefused)
-    encoded_days, year_ms = 400, 400 * DAY_MS
-    yield Topic(REGION_LOG, n, INTAKE, (INTAKE,), (REGION, AUDITOR), FOREVER_MS, "client", logged, "region")
-    yield Topic(IDENTITY_LOG, 1, INTAKE, (INTAKE,), (DUPLICATES, AUDITOR), encoded_days * DAY_MS, "encoding",
-                tuple(k for k, r in INPUTS.items() if r.identity_log) + (e.RecordSettled,), "identity")  # fmt: skip
-    yield Topic(LINKS, 1, DUPLICATES, (DUPLICATES,), (INTAKE, DUPLICATES, AUDITOR), FOREVER_MS, "client",
-                (e.LinkFound, e.LinkEnded, e.RecordMoved, e.TenantHeld), "identity")  # fmt: skip
-    yield Topic(REGION_FACTS, n, REGION, (REGION,), (REGION, INTAKE, DELIVERY, READ_MODEL, AUDITOR), FOREVER_MS, "client",
-                tuple(k for k in out if k not in (e.LinkFound, e.LinkEnded, e.RecordMoved, e.TenantHeld)), "region")  # fmt: skip
-    yield Topic(
-        REGION_SNAPSHOTS,
-        n,
+    yield from _logs(reference.log_partitions)
+    yield from _shared(reference)
+    for row in reference.tenants:
+        yield from _own(row)
+
+
+_MATCH_FACTS: Final = (e.LinkFound, e.LinkEnded, e.RecordMoved, e.TenantHeld)
+_MATCH_INPUTS: Final = tuple(kind for kind, row in INPUTS.items() if row.identity_log)
+_PART_KEY: Final = "state version/region/part"
+
+
+def _logs(partitions: int) -> Iterator[Topic]:
+    """What the two machines say to each other. Kept for the whole generation, but for what holds encodings."""
+    log = partial(Topic, retention_ms=FOREVER_MS, sensitivity="client")
+    yield log(
+        REGION_LOG,
+        partitions,
+        INTAKE,
+        (INTAKE,),
+        (REGION, AUDITOR),
+        carries=(*INPUTS, e.InputRefused, *_MATCH_FACTS),
+        key="region",
+    )
+    yield log(
+        REGION_FACTS,
+        partitions,
         REGION,
         (REGION,),
-        (REGION, AUDITOR),
-        FOREVER_MS,
-        "client",
-        (),
-        "state version/region/part",
-        True,
+        (REGION, INTAKE, DELIVERY, READ_MODEL, AUDITOR),
+        carries=tuple(kind for kind in OUTPUTS if kind not in _MATCH_FACTS),
+        key="region",
     )
-    yield Topic(
+    yield log(
+        REGION_SNAPSHOTS, partitions, REGION, (REGION,), (REGION, AUDITOR), carries=(), key=_PART_KEY, compacted=True
+    )
+    yield log(LINKS, 1, DUPLICATES, (DUPLICATES,), (INTAKE, DUPLICATES, AUDITOR), carries=_MATCH_FACTS, key="identity")
+    encoded = partial(Topic, retention_ms=ENCODINGS_KEPT_MS, sensitivity="encoding")
+    yield encoded(
+        IDENTITY_LOG,
+        1,
+        INTAKE,
+        (INTAKE,),
+        (DUPLICATES, AUDITOR),
+        carries=(*_MATCH_INPUTS, e.RecordSettled),
+        key="identity",
+    )
+    yield encoded(
         MATCH_SNAPSHOTS,
         1,
         DUPLICATES,
         (DUPLICATES,),
         (DUPLICATES, AUDITOR),
-        year_ms,
-        "encoding",
-        (),
-        "state version/region/part",
-        True,
+        carries=(),
+        key=_PART_KEY,
+        compacted=True,
     )
-    hub = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, AUDITOR)
+
+
+def _shared(reference: Reference) -> Iterator[Topic]:
+    """What more than one tenant reads."""
     members = {role: tuple(principal_of(t) for t in reference.by_role[role]) for role in Role}
-    readers = (*hub, *members[Role.CLOCK])
-    yield Topic(CONTROL, 1, "admin", (), readers, FOREVER_MS, "open", (), "tables/<version>", True)
-    everyone = tuple(p for role in _EVERYONE for p in members[role])
-    yield Topic(
+    everyone = (*(p for role in _EVERYONE for p in members[role]), AUDITOR)
+    hub = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, AUDITOR, *members[Role.CLOCK])
+    yield Topic(CONTROL, 1, "admin", (), hub, FOREVER_MS, "open", (), "tables/<version>", compacted=True)
+    told = partial(Topic, partitions=1, owner=DELIVERY, writers=(DELIVERY,), sensitivity="business")
+    yield told(
         ALERTS,
-        1,
-        DELIVERY,
-        (DELIVERY,),
-        (*members[Role.OPS], AUDITOR),
-        year_ms,
-        "business",
-        (f.AlertChanged,),
-        "region",
+        readers=(*members[Role.OPS], AUDITOR),
+        retention_ms=ALERTS_KEPT_MS,
+        carries=(f.AlertChanged,),
+        key="region",
     )
-    yield Topic(
-        REGION_STATUS,
-        1,
-        DELIVERY,
-        (DELIVERY,),
-        (*everyone, DELIVERY, AUDITOR),
-        FOREVER_MS,
-        "business",
-        (f.RegionStatusChanged,),
-        "region",
-        True,
-    )
-    yield Topic(
-        IN_FORCE,
-        1,
-        DELIVERY,
-        (DELIVERY,),
-        (*everyone, DELIVERY, AUDITOR),
-        FOREVER_MS,
-        "business",
-        (f.PlanInForce, f.GuidelineInForce),
-        "region/kind",
-        True,
-    )
-    for row in reference.tenants:
-        own = principal_of(row.tenant)
-        sent = tuple(k for k, r in INPUTS.items() if row.role in r.writers)
-        if sent:
-            yield Topic(
-                inbox(row.tenant),
-                1,
-                own,
-                (own,),
-                (INTAKE, AUDITOR),
-                30 * DAY_MS,
-                "client",
-                sent,
-                "record id",
-                append_time=True,
+    kept = partial(told, readers=everyone, retention_ms=FOREVER_MS, compacted=True)
+    yield kept(REGION_STATUS, carries=(f.RegionStatusChanged,), key="region")
+    yield kept(IN_FORCE, carries=(f.PlanInForce, f.GuidelineInForce), key="region/kind[/month]")
+
+
+def _own(row: Tenant) -> Iterator[Topic]:
+    """One tenant's inbox with its dead letters, and the topics on which it is told."""
+    own = principal_of(row.tenant)
+    sent = tuple(kind for kind, sort in INPUTS.items() if row.role in sort.writers)
+    topic = partial(Topic, partitions=1, sensitivity="client")
+    if sent:
+        yield topic(
+            inbox(row.tenant),
+            owner=own,
+            writers=(own,),
+            readers=(INTAKE, AUDITOR),
+            retention_ms=INBOX_KEPT_MS,
+            carries=sent,
+            key="record id",
+            append_time=True,
+        )
+        yield topic(
+            dead_letters(row.tenant),
+            owner=INTAKE,
+            writers=(INTAKE,),
+            readers=(own, AUDITOR),
+            retention_ms=DEAD_LETTERS_KEPT_MS,
+            carries=(),
+            key="record id",
+            bytes_max=DEAD_LETTER_BYTES_MAX,
+        )
+    for kind, output in OUTPUTS.items():
+        if output.audience is Audience.TENANT and row.role in output.roles:
+            yield topic(
+                out_topic(output.topic, row.tenant),
+                owner=DELIVERY,
+                writers=(DELIVERY,),
+                readers=(own, AUDITOR),
+                retention_ms=TOLD_KEPT_MS,
+                carries=(kind,),
+                key="region",
             )
-            yield Topic(dead_letters(row.tenant), 1, INTAKE, (INTAKE,), (own, AUDITOR), 14 * DAY_MS, "client", (), "record id",
-                        bytes_max=DEAD_LETTER_BYTES_MAX)  # fmt: skip
-        for kind, output in OUTPUTS.items():
-            if output.audience is Audience.TENANT and row.role in output.roles:
-                yield Topic(
-                    out_topic(output.topic, row.tenant),
-                    1,
-                    DELIVERY,
-                    (DELIVERY,),
-                    (own, AUDITOR),
-                    90 * DAY_MS,
-                    "client",
-                    (kind,),
-                    "region",
-                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,9 +99,9 @@ def _reasons(event: Any, tenant: Tenant | None, reference: Reference) -> Iterato
         if first in names and (until := getattr(event, last)) is not None and until < getattr(event, first):
             yield Refusal("impossible_date", f"/{last}")
     yield from _own_rules(event)
-    if (identity := getattr(event, "identity", None)) is not None:
-        if code := check_identity(identity, reference.key_epochs):
-            yield Refusal(str(code), "/identity")
+    identity = getattr(event, "identity", None)
+    if identity is not None and (code := check_identity(identity, reference.key_epochs)):
+        yield Refusal(str(code), "/identity")
     yield from _place(event, kind.destination, tenant, reference)
 
 

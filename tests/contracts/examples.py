@@ -38,7 +38,7 @@ _TEXTS = {
     "measure": "shorter-care",
 }
 
-_AGREEING = {
+_AGREEING: dict[str, dict[str, Any]] = {
     "CareDelivered": {"physical_minutes": 2, "digital_consent": True},
     "AllocationOverridden": {"provider": "41000001"},
 }
@@ -50,7 +50,9 @@ def example(kind: type[Any], **given: Any) -> Any:
     schema = registry().latest[kind.__name__].schema
     named: dict[str, Any] = {}
     if kind is e.RegionPlanAdopted:
-        return e.RegionPlanAdopted(**{"record_id": PLAN.plan_id, "version": 1, "region": PLAN.region, "plan": PLAN, **given})
+        return e.RegionPlanAdopted(
+            **{"record_id": PLAN.plan_id, "version": 1, "region": PLAN.region, "plan": PLAN, **given}
+        )
     record = {f["name"]: _value(f["name"], f["type"], named) for f in schema["fields"]} | _AGREEING.get(
         kind.__name__, {}
     )

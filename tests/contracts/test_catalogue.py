@@ -4,6 +4,7 @@ import pytest
 
 from hub.contracts import catalogue as c
 from hub.contracts import render
+from hub.domain.facts import ReceiptIssued
 from hub.domain.identifiers import TenantId
 from hub.domain.reference import Role
 from tests.contracts.world import REFERENCE
@@ -56,7 +57,7 @@ def test_every_fan_out_type_has_writers_of_one_role() -> None:
 def test_whoever_publishes_gets_receipts(role: Role) -> None:
     """Exactly one receipt for every record, so every sender has a place for it."""
     if any(role in row.writers for row in c.INPUTS.values()):
-        assert role in c.OUTPUTS[c.f.ReceiptIssued].roles
+        assert role in c.OUTPUTS[ReceiptIssued].roles
 
 
 def test_asyncapi_names_every_message_that_a_tenant_meets() -> None:

@@ -115,7 +115,7 @@ def shape_of_class(kind: Any) -> Any:
         return "date"
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return ("enum", kind.__name__, tuple(m.value for m in kind))
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
         return (kind.__name__, tuple((f.name, shape_of_class(hints[f.name])) for f in dataclasses.fields(kind)))
     return kind.__name__
