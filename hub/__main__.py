@@ -159,12 +159,12 @@ def audit_verify(
     from hub.audit.verify import verify_dump
 
     verdict = verify_dump(dump)
-    first = verdict.differences[0] if verdict.differences else None
-    oracle = (
-        "equal" if first is None else f"{first.topic} {first.position}: found {first.found}, expected {first.expected}"
-    )
-    _say({"oracle": oracle, "records": verdict.records, "facts": verdict.facts, "repeats": verdict.repeats, "snapshots": verdict.snapshots,
-          "differences": [asdict(d) for d in verdict.differences]}, as_json)  # fmt: skip
+    oracle = "equal"
+    if not verdict.equal:
+        first = verdict.differences[0]
+        oracle = f"{first.topic} {first.position}: found {first.found}, expected {first.expected}"
+    counts = {name: getattr(verdict, name) for name in ("records", "facts", "repeats", "snapshots")}
+    _say({"oracle": oracle, **counts, "differences": [asdict(d) for d in verdict.differences]}, as_json)
     raise SystemExit(0 if verdict.equal else 1)
 
 
@@ -225,7 +225,7 @@ def allocate(
     scenario: Annotated[Path, typer.Argument(exists=True, help="SCENARIO.json")], as_json: Json = False
 ) -> None:
     """Divide the clients of a scenario with the same code as the hub."""
-    from hub.allocate_scenario import allocate_file
+    from hub.local.scenario import allocate_file
 
     _say(allocate_file(scenario), as_json)
 
