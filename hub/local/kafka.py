@@ -216,7 +216,7 @@ class KafkaCluster:
         return _admin_config(self.bootstrap, self.admin_password)
 
     def admin(self) -> AdminClient:
-        """A new admin client, for users, ACLs and topics."""
+        """A new admin client, for users, ACLs and topics. Keep it until its futures have answered: they end with it."""
         return _admin_client(self.admin_config())
 
     def start(self) -> None:
@@ -411,7 +411,9 @@ class KafkaCluster:
             time.sleep(0.02)
 
     def _why(self, node: _Node, what: str) -> str:
-        lines = self._log_since_launch(node).splitlines()[-LOG_LINES_SHOWN:]
+        # The reason stands above Java's stack, and would be pushed out by it.
+        told_lines = (n for n in self._log_since_launch(node).splitlines() if not n.startswith(("\tat ", "\t... ")))
+        lines = list(told_lines)[-LOG_LINES_SHOWN:]
         told = "\n".join(f"    {line[:400]}" for line in lines) or "    (nothing)"
         return (
             f"Kafka node {node.id} {what}. The last lines of its log:\n{told}\n"
