@@ -1,0 +1,417 @@
+"""Alerts as episodes: opened once, revised when it matters, acknowledged, escalated by whole days, closed once.
+
+An episode has one identity from its opening to its closing; a cause that flickers is one episode, since it closes only
+after the cause stayed away for the plan's quiet days. Orange and red are left slowly already, so their alerts close with
+the colour. Whoever follows the alerts gets at most one change a day for a figure that moves, and none for a repeat.
+
+Who acts next is a person: an alert asks, it never decides (rule 35). The order of address and the clocks are plan data
+(PROPOSAL).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from hashlib import sha256
+
+from hub.domain.colour_code import Judgement, Mediation, ReasonCode
+from hub.domain.identifiers import Agb, Month, RegionCode, TenantId, month_text
+from hub.domain.region_plan import Addressee, AlertRules, EscalationStep
+from hub.domain.shards import Shards
+from hub.domain.words import AlertKind, AlertSeverity, AlertState, ComputedColour, Mediator
+
+EPISODES_MAX = 5_000
+"""Open episodes of one region; more than one per provider and kind of a large region."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Something that holds now and is worth an alert.
+
+    `subject`: the region, a provider's AGB code or a tenant; never a client. `detail`: what else moves, such as the
+    months affected; a change of it is worth a revision, now and then. `only_keeps`: holds an open episode open and
+    opens none, since a graver alert speaks.
+    """
+
+    kind: AlertKind
+    subject: str
+    clause: str
+    detail: tuple[str, ...] = ()
+    only_keeps: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One alert from its opening on.
+
+    `level`: escalation steps taken. `told_on`: day of the last change that was told. `quiet_since`: since when its
+    cause is away; None while it holds.
+    """
+
+    alert_id: str
+    kind: AlertKind
+    subject: str
+    clause: str
+    since: date
+    state: AlertState
+    severity: AlertSeverity
+    told_on: date
+    detail: tuple[str, ...] = ()
+    level: int = 0
+    acknowledged_by: TenantId | None = None
+    acknowledged_on: date | None = None
+    quiet_since: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What a person reads, in Dutch and in English."""
+
+    nl: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChange:
+    """One change of an episode, ready to be told: what is the matter and what to do next."""
+
+    episode: Episode
+    what: Sentence
+    next_step: Sentence
+
+
+SEVERITY: dict[AlertKind, AlertSeverity] = {
+    AlertKind.CODE_ORANGE_THREAT: AlertSeverity.INFO,
+    AlertKind.CODE_ORANGE: AlertSeverity.WARNING,
+    AlertKind.CODE_RED_THREAT: AlertSeverity.WARNING,
+    AlertKind.CODE_RED: AlertSeverity.CRITICAL,
+    AlertKind.CAPACITY_UNKNOWN: AlertSeverity.WARNING,
+    AlertKind.FALSE_FULL_CLAIM: AlertSeverity.WARNING,
+    AlertKind.NO_MEDIATOR_NAMED: AlertSeverity.CRITICAL,
+    AlertKind.MINIMAL_CARE_MISSED: AlertSeverity.CRITICAL,
+    AlertKind.TENANT_HELD: AlertSeverity.WARNING,
+    AlertKind.UNPLACED_URGENT: AlertSeverity.CRITICAL,
+}
+"""How fast a person must look (PROPOSAL)."""
+
+LEFT_SLOWLY = (AlertKind.CODE_ORANGE, AlertKind.CODE_RED, AlertKind.CODE_RED_THREAT)
+"""Kinds whose colour has a clock of its own for leaving, or stands above one that has: no quiet days on top."""
+
+_LADDER = (AlertKind.CODE_ORANGE_THREAT, AlertKind.CODE_ORANGE, AlertKind.CODE_RED_THREAT, AlertKind.CODE_RED)
+_STEP_OF: dict[ComputedColour, int] = {
+    ComputedColour.ORANGE_THREAT: 0,
+    ComputedColour.ORANGE: 1,
+    ComputedColour.RED_THREAT: 2,
+    ComputedColour.RED_A: 3,
+    ComputedColour.RED_B: 3,
+}
+COLOUR_KINDS = (
+    *_LADDER,
+    AlertKind.CAPACITY_UNKNOWN,
+    AlertKind.FALSE_FULL_CLAIM,
+    AlertKind.NO_MEDIATOR_NAMED,
+)
+"""Kinds that `colour_conditions` answers for: absent there means that the cause is away."""
+
+
+def colour_conditions(region: RegionCode, judgement: Judgement, mediation: Mediation) -> tuple[Condition, ...]:
+    """What of a judgement is worth an alert. One colour speaks; the lesser ones only keep what is open."""
+    found = []
+    step = _STEP_OF.get(judgement.state.colour)
+    months = _months(judgement)
+    if step is not None:
+        for n, kind in enumerate(_LADDER[: step + 1]):
+            # The threat of red is never below orange, red never below its threat.
+            found.append(
+                Condition(
+                    kind=kind,
+                    subject=region,
+                    clause=next(iter(judgement.clauses), ""),
+                    detail=months if n == step else (),
+                    only_keeps=n < step,
+                )
+            )
+    if judgement.state.colour is ComputedColour.UNKNOWN:
+        found.append(Condition(kind=AlertKind.CAPACITY_UNKNOWN, subject=region, clause="S3 rule 16"))
+    for provider, clause in _contradicted(judgement):
+        found.append(Condition(kind=AlertKind.FALSE_FULL_CLAIM, subject=provider, clause=clause))
+    if mediation.mediator is Mediator.NONE:
+        found.append(Condition(kind=AlertKind.NO_MEDIATOR_NAMED, subject=region, clause=mediation.clause))
+    return tuple(found)
+
+
+def _months(judgement: Judgement) -> tuple[str, ...]:
+    """Months with a ground for orange or worse."""
+    grave = (
+        ReasonCode.ALL_FULL,
+        ReasonCode.PROVIDER_FULL,
+        ReasonCode.PROVIDER_UNABLE,
+        ReasonCode.REGION_UNABLE,
+        ReasonCode.REGION_NEAR_UNABLE,
+        ReasonCode.PROVIDER_NEAR_UNABLE,
+        ReasonCode.GUIDELINE_FULL,
+        ReasonCode.SHORT_OF_MEAN,
+    )
+    months: dict[Month, None] = {r.month: None for r in judgement.reasons if r.month is not None and r.code in grave}
+    return tuple(month_text(month) for month in sorted(months))
+
+
+def _contradicted(judgement: Judgement) -> Iterable[tuple[Agb, str]]:
+    clauses = {
+        r.provider: r.clause
+        for r in judgement.reasons
+        if r.code is ReasonCode.CLAIM_CONTRADICTED and r.provider is not None
+    }
+    return sorted(clauses.items())
+
+
+class AlertBook:
+    """Open episodes of one region. Closed ones are forgotten: their identity is never used again."""
+
+    def __init__(self, region: RegionCode) -> None:
+        self.region = region
+        self._rows: Shards[Episode] = Shards("alerts", Episode, count=4, size_max=EPISODES_MAX)
+
+    def observe(
+        self, conditions: Iterable[Condition], kinds: Iterable[AlertKind], on: date, position: str, rules: AlertRules
+    ) -> tuple[AlertChange, ...]:
+        """What the conditions that hold now change. `kinds`: those of which all conditions are given.
+
+        `position`: where in the log this is seen; with region, kind and subject it makes the identity of an episode.
+        """
+        changes = []
+        holding: dict[str, None] = {}
+        for condition in conditions:
+            key = _key(condition.kind, condition.subject)
+            holding[key] = None
+            change = self._hold(key, condition, on, position, rules)
+            if change is not None:
+                changes.append(change)
+        asked = tuple(kinds)
+        for key, episode in self._rows.items():
+            if episode.kind in asked and key not in holding:
+                change = self._rest(key, episode, on, rules)
+                if change is not None:
+                    changes.append(change)
+        return tuple(changes)
+
+    def start_day(self, on: date, rules: AlertRules) -> tuple[AlertChange, ...]:
+        """What a new day brings: closings after the quiet days, and escalations of what nobody took up."""
+        changes = []
+        for key, episode in self._rows.items():
+            if episode.quiet_since is not None:
+                change = self._rest(key, episode, on, rules)
+            else:
+                change = self._escalate(key, episode, on, rules)
+            if change is not None:
+                changes.append(change)
+        return tuple(changes)
+
+    def acknowledge(self, alert_id: str, by: TenantId, on: date, rules: AlertRules) -> AlertChange | None:
+        """Somebody has seen an alert and acts; a repeat, or an alert that is not open, changes nothing."""
+        for key, episode in self._rows.items():
+            if episode.alert_id == alert_id and episode.state is not AlertState.ACKNOWLEDGED:
+                return self._tell(
+                    key,
+                    replace(episode, state=AlertState.ACKNOWLEDGED, acknowledged_by=by, acknowledged_on=on, told_on=on),
+                    rules,
+                )
+        return None
+
+    def open_episodes(self) -> tuple[Episode, ...]:
+        """All open episodes, by kind and subject."""
+        return tuple(self._rows.values())
+
+    def find(self, alert_id: str) -> Episode | None:
+        """An open episode by its identity."""
+        return next((episode for episode in self._rows.values() if episode.alert_id == alert_id), None)
+
+    @property
+    def changed(self) -> bool:
+        """Whether a part waits to be written."""
+        return self._rows.changed
+
+    def changed_parts(self) -> dict[str, bytes | None]:
+        """See `Shards.changed_parts`."""
+        return self._rows.changed_parts()
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """See `Shards.restore`."""
+        self._rows.restore(parts)
+
+    def _hold(self, key: str, condition: Condition, on: date, position: str, rules: AlertRules) -> AlertChange | None:
+        episode = self._rows.get(key)
+        if episode is None:
+            if condition.only_keeps or self._rows.full:
+                return None
+            opened = Episode(
+                alert_id=_identity(self.region, condition, position),
+                kind=condition.kind,
+                subject=condition.subject,
+                clause=condition.clause,
+                since=on,
+                state=AlertState.OPENED,
+                severity=SEVERITY[condition.kind],
+                told_on=on,
+                detail=condition.detail,
+            )
+            return self._tell(key, opened, rules)
+        held = replace(episode, quiet_since=None)
+        if condition.only_keeps or condition.detail == episode.detail:
+            self._keep(key, episode, held)
+            return None
+        if (on - episode.told_on).days < rules.revise_after_days:
+            self._keep(key, episode, held)
+            return None
+        state = episode.state if episode.state is AlertState.ACKNOWLEDGED else AlertState.REVISED
+        revised = replace(held, detail=condition.detail, clause=condition.clause, state=state, told_on=on)
+        return self._tell(key, revised, rules, AlertState.REVISED)
+
+    def _rest(self, key: str, episode: Episode, on: date, rules: AlertRules) -> AlertChange | None:
+        """The cause is away: close after the quiet days, and note since when until then."""
+        since = episode.quiet_since or on
+        wait_days = 0 if episode.kind in LEFT_SLOWLY else rules.quiet_days
+        if (on - since).days < wait_days:
+            self._keep(key, episode, replace(episode, quiet_since=since))
+            return None
+        self._rows.remove(key)
+        closed = replace(episode, state=AlertState.CLOSED, quiet_since=since, told_on=on)
+        return AlertChange(closed, WHAT[episode.kind], CLOSED)
+
+    def _escalate(self, key: str, episode: Episode, on: date, rules: AlertRules) -> AlertChange | None:
+        steps = _steps(episode.severity, rules)
+        if episode.level >= len(steps):
+            return None
+        due = episode.since.toordinal() + steps[episode.level].after_days
+        if episode.acknowledged_on is not None:
+            due = max(due, episode.acknowledged_on.toordinal() + rules.acknowledged_rests_days)
+        if on.toordinal() < due:
+            return None
+        escalated = replace(episode, state=AlertState.ESCALATED, level=episode.level + 1, told_on=on)
+        return self._tell(key, escalated, rules)
+
+    def _keep(self, key: str, before: Episode, after: Episode) -> None:
+        if after != before:
+            self._rows.put(key, after)
+
+    def _tell(self, key: str, episode: Episode, rules: AlertRules, told: AlertState | None = None) -> AlertChange:
+        self._rows.put(key, episode)
+        shown = episode if told is None else replace(episode, state=told)
+        return AlertChange(shown, WHAT[episode.kind], next_step(episode, rules))
+
+
+def next_step(episode: Episode, rules: AlertRules) -> Sentence:
+    """What to do now, and by whom: the first step of the kind, or who is addressed after an escalation."""
+    if episode.state is AlertState.ACKNOWLEDGED:
+        return ACKNOWLEDGED
+    first = FIRST_STEP[episode.kind]
+    if episode.level == 0:
+        return first
+    addressee = ADDRESSEES[_steps(episode.severity, rules)[episode.level - 1].addressee]
+    return Sentence(
+        f"Nog niet opgepakt; nu aan {addressee.nl}. {first.nl}", f"Not taken up yet; now for {addressee.en}. {first.en}"
+    )
+
+
+def _steps(severity: AlertSeverity, rules: AlertRules) -> tuple[EscalationStep, ...]:
+    if severity is AlertSeverity.CRITICAL:
+        return rules.critical
+    return rules.warning if severity is AlertSeverity.WARNING else ()
+
+
+def _key(kind: AlertKind, subject: str) -> str:
+    return f"{kind.value}|{subject}"
+
+
+def _identity(region: RegionCode, condition: Condition, position: str) -> str:
+    return sha256(f"{region}|{condition.kind.value}|{condition.subject}|{position}".encode()).hexdigest()[:32]
+
+
+ADDRESSEES: dict[Addressee, Sentence] = {
+    Addressee.KSV: Sentence("het KSV", "the KSV"),
+    Addressee.BO: Sentence("Bo Geboortezorg", "Bo Geboortezorg"),
+    Addressee.INSURER: Sentence("de preferente zorgverzekeraars", "the lead insurers"),
+}
+
+ACKNOWLEDGED = Sentence("Iemand is ermee bezig.", "Somebody is on it.")
+CLOSED = Sentence("Afgesloten; er is niets meer te doen.", "Closed; nothing is left to do.")
+
+WHAT: dict[AlertKind, Sentence] = {
+    AlertKind.CODE_ORANGE_THREAT: Sentence(
+        "Code oranje dreigt: de gemiddelde zorgduur komt in gevaar.",
+        "Code orange threatens: the region's mean care duration is at risk.",
+    ),
+    AlertKind.CODE_ORANGE: Sentence(
+        "Code oranje: niet iedere cliënt kan de gemiddelde zorgduur krijgen.",
+        "Code orange: not every client can get the region's mean care duration.",
+    ),
+    AlertKind.CODE_RED_THREAT: Sentence(
+        "Code rood dreigt: minimale zorg komt in gevaar.", "Code red threatens: minimal care is at risk."
+    ),
+    AlertKind.CODE_RED: Sentence(
+        "Code rood: een of meer aanbieders kunnen zelf geen minimale zorg leveren.",
+        "Code red: one or more providers cannot deliver minimal care on their own.",
+    ),
+    AlertKind.CAPACITY_UNKNOWN: Sentence(
+        "De capaciteit is niet bekend genoeg om een kleur te geven.",
+        "Too little is known of the capacity to give a colour.",
+    ),
+    AlertKind.FALSE_FULL_CLAIM: Sentence(
+        "Een aanbieder meldt zich vol, maar de cijfers spreken dat tegen.",
+        "A provider says that it is full, but the figures contradict that.",
+    ),
+    AlertKind.NO_MEDIATOR_NAMED: Sentence("Geen afspraak wijst aan wie bemiddelt.", "No agreement names who mediates."),
+    AlertKind.MINIMAL_CARE_MISSED: Sentence(
+        "Een cliënt heeft geen minimale zorg gekregen.", "A client did not get minimal care."
+    ),
+    AlertKind.TENANT_HELD: Sentence(
+        "Een deelnemer geeft meer dubbelmeldingen dan zijn ruimte toelaat.",
+        "A tenant causes more duplicate signals than its budget allows.",
+    ),
+    AlertKind.UNPLACED_URGENT: Sentence(
+        "Voor een cliënt die binnenkort bevalt is geen plaats gevonden.",
+        "No place was found for a client who is due soon.",
+    ),
+}
+
+FIRST_STEP: dict[AlertKind, Sentence] = {
+    AlertKind.CODE_ORANGE_THREAT: Sentence(
+        "KSV: bespreek een inschrijfrichtlijn voor de genoemde maanden.",
+        "KSV: discuss an intake guideline for the months named.",
+    ),
+    AlertKind.CODE_ORANGE: Sentence(
+        "KSV: roep het overleg bijeen en inventariseer de maatregelen; aanbieders delen hun capaciteit.",
+        "KSV: call the meeting and take stock of measures; providers share their capacity.",
+    ),
+    AlertKind.CODE_RED_THREAT: Sentence(
+        "KSV en aanbieders: ga in gesprek en bereid een regioplan voor.",
+        "KSV and providers: meet and prepare a region plan.",
+    ),
+    AlertKind.CODE_RED: Sentence(
+        "Coördinator: verdeel cliënten via de regionale wachtlijst volgens het regioplan.",
+        "Coordinator: distribute clients by the regional waiting list, following the region plan.",
+    ),
+    AlertKind.CAPACITY_UNKNOWN: Sentence(
+        "KSV: vraag aanbieders om hun capaciteit opnieuw op te geven.",
+        "KSV: ask providers to declare their capacity again.",
+    ),
+    AlertKind.FALSE_FULL_CLAIM: Sentence(
+        "Coördinator: vraag de aanbieder om uitleg, en bevestig of verwerp de melding.",
+        "Coordinator: ask the provider to explain, then confirm or reject the claim.",
+    ),
+    AlertKind.NO_MEDIATOR_NAMED: Sentence(
+        "KSV en preferente verzekeraars: wijs een bemiddelaar aan in een (beknopt) regioplan.",
+        "KSV and lead insurers: name a mediator in a (short) region plan.",
+    ),
+    AlertKind.MINIMAL_CARE_MISSED: Sentence(
+        "KSV: stel vast wat er gebeurde en bespreek het met de verzekeraar.",
+        "KSV: establish what happened and discuss it with the insurer.",
+    ),
+    AlertKind.TENANT_HELD: Sentence(
+        "Vertrouwensbureau: kijk mee en geef de meldingen vrij of houd ze vast.",
+        "Trust office: look into it, then release the signals or keep them held.",
+    ),
+    AlertKind.UNPLACED_URGENT: Sentence(
+        "Coördinator: bel aanbieders met ruimte, of bied een plaats in een kraamcentrum aan.",
+        "Coordinator: call providers with room, or offer a place in a kraamcentrum.",
+    ),
+}
