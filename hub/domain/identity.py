@@ -37,6 +37,8 @@ class FieldKind(StrEnum):
     """Eight nibbles, one for each position counted from the start: a postcode."""
     EXACT = "exact"
     """One byte: equal or not."""
+    INITIAL = "initial"
+    """One byte, of which the highest bit says that it was written as an initial, not taken from a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ FIELDS: Final = _layout(
     ("email", FieldKind.TEXT, 5),
     ("national_id", FieldKind.DIGITS, 4),
     ("insurer_number", FieldKind.DIGITS, 4),
-    ("initial", FieldKind.EXACT, 1),
+    ("initial", FieldKind.INITIAL, 1),
     ("second_initial", FieldKind.EXACT, 1),
     ("sex", FieldKind.EXACT, 1),
     ("birth_place", FieldKind.TEXT, 4),

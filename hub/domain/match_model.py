@@ -36,6 +36,7 @@ LEVEL_WORDS: Final = {
     FieldKind.DIGITS: ("absent", "differs", "two digits differ", "one digit differs", "equal"),
     FieldKind.CODE: ("absent", "differs", "two places differ", "same area", "one place differs", "equal"),
     FieldKind.EXACT: ("absent", "differs", "equal"),
+    FieldKind.INITIAL: ("absent", "differs", "equal"),
 }
 """What each level means, by kind of field, from absent to equal."""
 
@@ -43,8 +44,6 @@ LEVELS: Final = tuple(len(LEVEL_WORDS[field.kind]) for field in FIELDS)
 """Number of levels of each field, ABSENT included."""
 
 _INDEX: Final = {field.name: index for index, field in enumerate(FIELDS)}
-_GIVEN: Final = LEVEL_BITS * _INDEX["given_name"]
-_INITIAL: Final = LEVEL_BITS * _INDEX["initial"]
 
 
 def level_of(pattern: int, field: int) -> int:
@@ -196,6 +195,10 @@ def _exact(x: int, a: int, b: int, bits: int) -> int:
     return 1 if x else 2
 
 
+def _initial(x: int, a: int, b: int, bits: int) -> int:
+    return 1 if x & 127 else 2
+
+
 _COMPARE: Final[dict[FieldKind, Callable[[int, int, int, int], int]]] = {
     FieldKind.NAME: _name,
     FieldKind.NAMES: _names,
@@ -204,6 +207,7 @@ _COMPARE: Final[dict[FieldKind, Callable[[int, int, int, int], int]]] = {
     FieldKind.DIGITS: _digits,
     FieldKind.CODE: _code,
     FieldKind.EXACT: _exact,
+    FieldKind.INITIAL: _initial,
 }
 
 _Step = tuple[Callable[[int, int, int, int], int], int, int, int, int, int]
@@ -214,13 +218,12 @@ def _steps(mask_a: int, mask_b: int) -> tuple[_Step, ...]:
     """Per field that both have: its comparison, its shift in either packed filter, its mask, width, place in a pattern."""
     steps: list[_Step] = []
     at_a, at_b = 8 * packed_bytes(mask_a), 8 * packed_bytes(mask_b)
-    both_given = bool(mask_a & mask_b & 1 << _INDEX["given_name"])
     for index, field in enumerate(FIELDS):
         bits = 8 * field.width_bytes
         here_a, here_b = mask_a >> index & 1, mask_b >> index & 1
         at_a -= bits * here_a
         at_b -= bits * here_b
-        if here_a and here_b and not (both_given and field.name == "initial"):
+        if here_a and here_b:
             steps.append((_COMPARE[field.kind], at_a, at_b, (1 << bits) - 1, bits, LEVEL_BITS * index))
     return tuple(steps)
 
@@ -228,20 +231,40 @@ def _steps(mask_a: int, mask_b: int) -> tuple[_Step, ...]:
 def compare(mask_a: int, a: int, mask_b: int, b: int) -> int:
     """The pattern of two packed filters of one block, read as big-endian integers.
 
-    An initial counts only where one side has no full given name: it would repeat what the name says.
+    An initial counts where a given name is absent, or where the given names disagree and both sides wrote initials
+    besides (a call name replaces the given names, not the initials); else it would repeat what the names say.
     """
     pattern = 0
     for level, at_a, at_b, mask, bits, place in _steps(mask_a, mask_b):
         field_a, field_b = a >> at_a & mask, b >> at_b & mask
         pattern |= level(field_a ^ field_b, field_a, field_b, bits) << place
-    if mask_a & mask_b & 3 == 3 and pattern & _LEVEL_MASK <= _RESEMBLES and pattern >> LEVEL_BITS & _LEVEL_MASK <= _RESEMBLES:
-        return _unswap(pattern, a >> 8 * packed_bytes(mask_a) - 128, b >> 8 * packed_bytes(mask_b) - 128)
-    return pattern
+    given = pattern & _LEVEL_MASK
+    if not given:
+        return pattern
+    if given > _RESEMBLES:
+        return pattern & _WITHOUT_INITIAL
+    surname = pattern >> LEVEL_BITS & _LEVEL_MASK
+    if surname and surname <= _RESEMBLES:
+        pattern = _unswap(pattern, a >> 8 * packed_bytes(mask_a) - 128, b >> 8 * packed_bytes(mask_b) - 128)
+    at_a, at_b = _initial_places(mask_a, mask_b)
+    return pattern if a >> at_a & b >> at_b & 128 else pattern & _WITHOUT_INITIAL
+
+
+@lru_cache(maxsize=65536)
+def _initial_places(mask_a: int, mask_b: int) -> tuple[int, int]:
+    """Where the initial's byte stands in two packed filters (shift in bits); behind the end where it is absent."""
+    index = _INDEX["initial"]
+    places = []
+    for mask in (mask_a, mask_b):
+        behind = packed_bytes(mask & -1 << index + 1)
+        places.append(8 * behind if mask >> index & 1 else 8 * FILTER_BYTES)
+    return places[0], places[1]
 
 
 _RESEMBLES: Final = 2
 _SWAPPED: Final = 3
 _WORD: Final = (1 << 64) - 1
+_WITHOUT_INITIAL: Final = ~(_LEVEL_MASK << LEVEL_BITS * _INDEX["initial"])
 
 
 def _unswap(pattern: int, names_a: int, names_b: int) -> int:
@@ -249,7 +272,7 @@ def _unswap(pattern: int, names_a: int, names_b: int) -> int:
     given_a, surname_a = names_a >> 64, names_a & _WORD
     given_b, surname_b = names_b >> 64, names_b & _WORD
     if _name(given_a ^ surname_b, given_a, surname_b, 64) > _SWAPPED and _name(surname_a ^ given_b, surname_a, given_b, 64) > _SWAPPED:
-        return pattern >> 2 * LEVEL_BITS << 2 * LEVEL_BITS | _SWAPPED << LEVEL_BITS | _SWAPPED
+        return (pattern >> 2 * LEVEL_BITS << 2 * LEVEL_BITS | _SWAPPED << LEVEL_BITS | _SWAPPED) & _WITHOUT_INITIAL
     return pattern
 
 

@@ -32,6 +32,7 @@ class Facts:
     given: str
     """The first given name in full, or empty when only an initial is known."""
     initial: str
+    initial_written: bool
     second_initial: str
     surnames: tuple[str, ...]
     year: str
@@ -56,8 +57,9 @@ def facts_of(person: PersonFields) -> Facts:
     given = n.given_parts(person.given_names)
     letters = [c for c in n.fold(person.initials) if "a" <= c <= "z"]
     full = next((name for name in given if len(name) > 1), "")
-    initial = given[0][0] if given else (letters[0] if letters else "")
-    second = given[1][0] if len(given) > 1 else (letters[1] if len(letters) > 1 else "")
+    written = bool(letters) or bool(given and len(given[0]) == 1)
+    letters = letters or [name[0] for name in given]
+    initial, second = (letters + ["", ""])[:2]
     surnames = list(n.surname_parts(f"{person.surname_prefix} {person.surname}"))
     surnames += [name for name in n.surname_parts(f"{person.partner_prefix} {person.partner_surname}") if name not in surnames]
     year, month, day = n.birth_date(person.birth_date)
@@ -68,6 +70,7 @@ def facts_of(person: PersonFields) -> Facts:
     return Facts(
         given=full,
         initial=initial,
+        initial_written=written,
         second_initial=second,
         surnames=tuple(surnames[:3]),
         year=year,
@@ -259,6 +262,8 @@ def _recipe(f: Facts) -> _Recipe:
             places = [_place(f"{i}{c}", index) for i, c in enumerate(reversed(value[0][-8:]))]
         elif field.kind is FieldKind.CODE:
             places = [_place(f"{i}{c}", index) for i, c in enumerate(value[0][:8])]
+        elif field.kind is FieldKind.INITIAL:
+            places = [_place(value[0], index), int(f.initial_written)]
         else:
             places = [_place(value[0], index)]
         steps.append((shift, field.kind, tuple(dict.fromkeys(places)) if field.kind in _BLOOM else tuple(places), bits))
@@ -278,6 +283,8 @@ def _draw(recipe: _Recipe, salt: bytes) -> bytes:
                 part |= 1 << (stream[place] * bits >> 8) | 1 << (stream[place + 1] * bits >> 8)
         elif kind is FieldKind.EXACT:
             part = 1 + stream[places[0]] % 255
+        elif kind is FieldKind.INITIAL:
+            part = 1 + stream[places[0]] % 127 | places[1] << 7
         elif kind is FieldKind.DATE:
             for place in places:
                 part = part << 8 | (0 if place < 0 else 1 + stream[place] % 255)

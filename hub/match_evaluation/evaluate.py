@@ -76,6 +76,15 @@ def due_dates(table: Table) -> list[date]:
     return days
 
 
+def across_per_within(table: Table) -> float | None:
+    """Pairs of records at two sources for each pair at one; None for a single source."""
+    if not table.several_sources:
+        return None
+    within = sum(size * (size - 1) // 2 for size in Counter(table.sources).values())
+    total = len(table.sources) * (len(table.sources) - 1) // 2
+    return (total - within) / max(1, within)
+
+
 def fold(refs: Sequence[RecordRef], identities: Sequence[Identity], dues: Sequence[date], model: MatchModel, alert_millibits: int = 0, batch: int = 1) -> Run:
     """Submit and settle every record in order, one at a time or in micro-batches (a batch is timed as a whole)."""
     matcher = Matcher(MatchLimits(links_max=_UNBOUNDED, alert_millibits=alert_millibits))
@@ -111,7 +120,7 @@ def evaluate_table(table: Table, key: FileKey | None = None, batch: int = 1) -> 
     identities = encode_all(table.persons, key or FileKey.derived("evaluation"))
     encode_seconds = time.perf_counter() - started
     refs, dues = references(table), due_dates(table)
-    learned = train(fold(refs, identities, dues, warm_model()).state.patterns(), warm_prior(), "trained")
+    learned = train(fold(refs, identities, dues, warm_model()).state.patterns(), warm_prior(), "trained", across_per_within(table))
     run = fold(refs, identities, dues, learned, batch=batch)
     size = max(1, len(refs))
     quantiles = sorted(run.latencies_ns) or [0]

@@ -37,17 +37,25 @@ class Story:
     share: float
     parts: Mapping[str, str]
     otherwise: str
+    relative: bool = False
+    """Whether these two people look like one person with errors. Left free, such a story would take true pairs; its
+    share is bounded by how often it occurs inside providers, where it cannot be one person."""
 
 
 _ADDRESS: Final = ("postcode", "house_number", "street", "city")
+_NAMES: Final = {"given_name": "shared", "surname": "shared", "email": "family"}
 STORIES: Final = (
     Story("one person", True, 0.5, {}, "own"),
     Story("one person who moved", True, 0.1, dict.fromkeys(_ADDRESS, "left"), "own"),
     Story("chance: one birth date", False, 0.1, {"birth_date": "shared"}, "random"),
     Story("chance: birth date and surname", False, 0.1, {"birth_date": "shared", "surname": "shared"}, "random"),
     Story("chance: birth date and given name", False, 0.1, {"birth_date": "shared", "given_name": "shared"}, "random"),
-    Story("namesakes", False, 0.05, {"given_name": "shared", "surname": "shared", "birth_date": "partly"}, "random"),
+    Story("namesakes", False, 0.05, _NAMES, "random"),
+    Story("namesakes of nearly one birth date", False, 0.005, {**_NAMES, "birth_date": "partly"}, "random", relative=True),
+    Story("namesakes of one birth date", False, 0.01, {**_NAMES, "birth_date": "shared"}, "random", relative=True),
     Story("one address", False, 0.05, dict.fromkeys(_ADDRESS, "shared"), "random"),
+    Story("one surname in one area", False, 0.02, {"surname": "shared", "postcode": "shared", "city": "family"}, "random"),
+    Story("one given name in one area", False, 0.02, {"given_name": "shared", "postcode": "shared", "city": "family"}, "random"),
     Story(
         "one household",
         False,
@@ -70,9 +78,11 @@ STORIES: Final = (
             "other": "family",
         },
         "random",
+        relative=True,
     ),
     Story("one account", False, 0.01, {"phone": "family", "email": "family", "national_id": "family"}, "random"),
 )
+"""Their order and number are part of the committed warm priors."""
 
 _START: Final[dict[str, dict[FieldKind, tuple[float, ...]]]] = {
     "own": {
@@ -83,6 +93,7 @@ _START: Final[dict[str, dict[FieldKind, tuple[float, ...]]]] = {
         FieldKind.DIGITS: (0.03, 0.01, 0.03, 0.93),
         FieldKind.CODE: (0.04, 0.03, 0.02, 0.04, 0.87),
         FieldKind.EXACT: (0.05, 0.95),
+        FieldKind.INITIAL: (0.05, 0.95),
     },
     "shared": {
         FieldKind.NAME: (0.01, 0.01, 0.001, 0.03, 0.15, 0.80),
@@ -92,15 +103,17 @@ _START: Final[dict[str, dict[FieldKind, tuple[float, ...]]]] = {
         FieldKind.DIGITS: (0.01, 0.005, 0.005, 0.98),
         FieldKind.CODE: (0.01, 0.01, 0.01, 0.01, 0.96),
         FieldKind.EXACT: (0.02, 0.98),
+        FieldKind.INITIAL: (0.02, 0.98),
     },
     "random": {
         FieldKind.NAME: (0.90, 0.05, 0.001, 0.01, 0.015, 0.025),
         FieldKind.NAMES: (0.89, 0.08, 0.001, 0.01, 0.005, 0.015),
         FieldKind.TEXT: (0.90, 0.07, 0.01, 0.02),
-        FieldKind.DATE: (0.80, 0.15, 0.01, 0.035, 0.001, 0.004),
+        FieldKind.DATE: (0.90, 0.0937, 0.0015, 0.004, 0.0005, 0.0003),
         FieldKind.DIGITS: (0.994, 0.003, 0.001, 0.002),
         FieldKind.CODE: (0.90, 0.05, 0.03, 0.01, 0.01),
         FieldKind.EXACT: (0.95, 0.05),
+        FieldKind.INITIAL: (0.92, 0.08),
     },
     "family": {
         FieldKind.NAME: (0.45, 0.03, 0.001, 0.02, 0.05, 0.45),
@@ -110,11 +123,12 @@ _START: Final[dict[str, dict[FieldKind, tuple[float, ...]]]] = {
         FieldKind.DIGITS: (0.5, 0.01, 0.01, 0.48),
         FieldKind.CODE: (0.4, 0.05, 0.05, 0.05, 0.45),
         FieldKind.EXACT: (0.4, 0.6),
+        FieldKind.INITIAL: (0.5, 0.5),
     },
-    "partly": {FieldKind.DATE: (0.10, 0.45, 0.08, 0.33, 0.01, 0.03)},
+    "partly": {FieldKind.DATE: (0.02, 0.40, 0.12, 0.43, 0.02, 0.01)},
 }
 _START["left"] = _START["random"]
-_STRENGTH: Final = {"own": 60.0, "left": 30.0, "shared": 200.0, "random": 60.0, "family": 60.0, "partly": 100.0}
+_STRENGTH: Final = {"own": 60.0, "left": 30.0, "shared": 200.0, "random": 60.0, "family": 60.0, "partly": 1000.0}
 """How many pairs the warm priors of a part count for. PROPOSAL."""
 _SHARE_STRENGTH: Final = 20.0
 _ROUNDS: Final = 60
@@ -150,18 +164,24 @@ def part_of(story: Story, field: str) -> str:
     return story.parts.get(field, story.otherwise)
 
 
-def train(patterns: Iterable[tuple[bool, int, int]], prior: Prior, version: str, shares: list[float] | None = None) -> MatchModel:
-    """A model from pattern counts (within one provider, pattern, count), by MAP expectation-maximisation."""
-    fitted, fitted_shares = fit(patterns, prior, shares)
+def train(
+    patterns: Iterable[tuple[bool, int, int]], prior: Prior, version: str, across_per_within: float | None = None
+) -> MatchModel:
+    """A model from pattern counts (within one provider, pattern, count), by MAP expectation-maximisation.
+
+    `across_per_within`: how many pairs of records lie at two providers for each pair at one; None where every record
+    stands alone. A relative is as likely to be found at another provider as at the same.
+    """
+    fitted, fitted_shares = fit(patterns, prior, across_per_within)
     return model_of(fitted, fitted_shares, version)
 
 
 def fit(
-    patterns: Iterable[tuple[bool, int, int]], prior: Prior, shares: list[float] | None = None
+    patterns: Iterable[tuple[bool, int, int]], prior: Prior, across_per_within: float | None = None
 ) -> tuple[Prior, list[float]]:
     """The fitted distributions and the share of each story among candidate pairs."""
     rows = list(patterns)
-    start = np.array(shares or [story.share for story in STORIES])
+    start = np.array([story.share for story in STORIES])
     start = start / start.sum()
     if not rows:
         return prior, [float(share) for share in start]
@@ -170,6 +190,7 @@ def fit(
     within = np.array([inside for inside, _, _ in rows])
     current = {part: {name: np.array(row) for name, row in fields.items()} for part, fields in prior.items()}
     same = np.array([story.same_person for story in STORIES])
+    relative = np.array([story.relative for story in STORIES])
     weights = start.copy()
     for _ in range(_ROUNDS):
         logs = log_fits(levels, current) + np.log(weights)
@@ -179,6 +200,11 @@ def fit(
         resp *= (counts / resp.sum(axis=1))[:, None]
         across = resp[~within].sum(axis=0)
         weights = (across + _SHARE_STRENGTH * start) / (across.sum() + _SHARE_STRENGTH)
+        bound = start / start.sum()
+        if across_per_within is not None:
+            bound = np.maximum(bound, (resp[within].sum(axis=0) + 1) * across_per_within / max(across.sum(), 1.0))
+        weights = np.where(relative, np.minimum(weights, bound), weights)
+        weights /= weights.sum()
         current = _maximise(levels, resp, prior)
     fitted: Prior = {part: {name: [float(p) for p in row] for name, row in fields.items()} for part, fields in current.items()}
     return fitted, [float(weight) for weight in weights]
