@@ -104,5 +104,5 @@ class _LibraryHandler(logging.Handler):
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
         try:
             log(LIBRARY, logger=record.name, message=message[:500], error=error)
-        except Exception:  # a handler that raises would end whatever logged
+        except Exception:  # noqa: BLE001  # a handler that raises would end whatever logged
             sys.stderr.write(json.dumps({"event": "library", "logger": record.name}) + "\n")

@@ -11,7 +11,8 @@ Keys (all values JSON objects unless said otherwise; minutes are whole minutes, 
 - `hub:fair-share` hash: `<region>/<month>/<provider>` → FairShareStated as the coordinator gets it
 - `hub:in-force` hash: `<region>/plan` → PlanInForce, `<region>/guideline/<month>` → GuidelineInForce; no document ids
 - `hub:counts` hash of integers: `receipts/<outcome>/<code>`, `signals/<region>/<phase>`,
-  `allocations/<region>/<status>`, `findings/<region>/<code>/<status>`, `mediation/<region>`, `capacity-requests/<region>`, `settled/<region>/<outcome>`
+  `allocations/<region>/<status>`, `findings/<region>/<code>/<status>`, `mediation/<region>`,
+  `capacity-requests/<region>`, `settled/<region>/<outcome>`
 - `live` stream, about the last 10,000: fields `kind` (status, alert, day, capacity, fair-share, in-force or counts),
   `region` (empty for counts) and `data` (as above; for counts {name: added})
 

@@ -56,7 +56,7 @@ RECEIPT = example(f.ReceiptIssued, outcome=ReceiptOutcome.ACCEPTED, code="applie
 async def loaded(redis_url: str) -> tuple[ReadModel, Consumer]:
     model, consumer = ReadModel("read-model", "g", REFERENCE, redis_url), Consumer()
     await model.open()
-    await model.load(consumer, [SOURCE])  # type: ignore[arg-type]
+    await model.load(consumer, [SOURCE])
     return model, consumer
 
 
@@ -141,7 +141,7 @@ async def test_no_id_of_a_record_is_kept(redis_url: str) -> None:
     await model.handle({SOURCE: records(RECEIPT, stated, guideline, signal)})
     kept = held(redis_url)
     everything = json.dumps(
-        [kept.hgetall(key) if kept.type(key) == "hash" else kept.xrange(key) for key in kept.keys()]
+        [kept.hgetall(key) if kept.type(key) == "hash" else kept.xrange(key) for key in kept.scan_iter()]
     )
     assert "guideline_minutes" in everything
     assert "secret" not in everything
