@@ -6,8 +6,8 @@ Each class mirrors a file in schemas/avro/out field by field; tests/contracts ch
 from dataclasses import dataclass
 from datetime import date as Day
 
-from hub.domain.identifiers import Agb, IsoDate, Pc4, RecordId, RegionCode, TenantId
 from hub.domain.events import MatchReason
+from hub.domain.identifiers import Agb, IsoDate, Pc4, RecordId, RegionCode, TenantId
 from hub.domain.region_plan import RegionPlan
 from hub.domain.words import (
     AlertKind,
@@ -25,6 +25,9 @@ from hub.domain.words import (
     SignalPhase,
     StatementAudience,
 )
+
+EVERYBODY = TenantId("")
+"""No single recipient: the shared topic."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +145,7 @@ class AlertChanged:
     mediator: Mediator
     next_step_nl: str
     next_step_en: str
-    recipient: TenantId = TenantId("")
+    recipient: TenantId = EVERYBODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,84 @@
+"""One event in front of one region: what a rule may look at, and where it says what follows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from hub.domain.events import RecordRef, RecordSettled
+from hub.domain.identifiers import Agb, Pc4, RegionCode, TenantId
+from hub.domain.reference import Reference, Role
+from hub.domain.region_state import RegionState
+from hub.domain.words import SettledOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the tables say of one region, looked up once."""
+
+    region: RegionCode
+    reference: Reference
+    coordinator: TenantId | None
+    postcodes: frozenset[Pc4]
+    lead_insurers: tuple[TenantId, ...]
+    clock: TenantId | None
+    bo: tuple[TenantId, ...]
+
+
+def place_of(reference: Reference, region: RegionCode) -> Place:
+    """The place of a region; `NL` has neither postcodes nor a coordinator."""
+    row = reference.region.get(region)
+    clocks = reference.by_role[Role.CLOCK]
+    leads = row.lead_insurers if row is not None else ()
+    return Place(
+        region=region,
+        reference=reference,
+        coordinator=reference.coordinator.get(region),
+        postcodes=frozenset(pc4 for pc4, code in reference.postcodes if code == region),
+        lead_insurers=tuple(reference.insurer[uzovi] for uzovi in leads if uzovi in reference.insurer),
+        clock=clocks[0] if clocks else None,
+        bo=reference.by_role[Role.BO],
+    )
+
+
+@dataclass(slots=True)
+class Case:
+    """One event in front of one region. `facts` grows in the order in which they will stand in the log."""
+
+    place: Place
+    state: RegionState
+    tenant: TenantId
+    content: bytes = b""
+    facts: list[Any] = field(default_factory=list)
+
+    @property
+    def region(self) -> RegionCode:
+        """The region that judges."""
+        return self.state.region
+
+    @property
+    def today(self) -> date | None:
+        """Its current day; None before the clock first spoke."""
+        return self.state.day
+
+    @property
+    def role(self) -> Role | None:
+        """What the sender is in the sector."""
+        row = self.place.reference.tenant.get(self.tenant)
+        return None if row is None else row.role
+
+    def say(self, fact: Any) -> None:
+        """One more fact follows."""
+        self.facts.append(fact)
+
+    def say_all(self, facts: Sequence[Any]) -> None:
+        """Several more, in their order."""
+        self.facts.extend(facts)
+
+    def settle(self, ref: RecordRef, outcome: SettledOutcome, due: date, *, by_transfer: bool = False) -> None:
+        """Tell the match fold how a version of a record with an encoded identity was judged (DESIGN spine 4)."""
+        self.say(RecordSettled(record=ref, outcome=outcome, due_date=due, closed_by_transfer=by_transfer))
+
+    def package_of(self, provider: Agb) -> TenantId | None:
+        """The tenant that holds a provider's mandate now: to whom facts about it go."""
+        return self.state.holder(provider)

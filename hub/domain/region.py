@@ -1,0 +1,187 @@
+"""The region fold: the only judge. One event in one order goes in, and facts come out.
+
+`decide` reads nothing but its state, the event and the committed tables. What an event means stands in a module of
+its own subject; here stands only which rule an event meets, the version rule before it and the receipt after it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+
+from hub.domain import events as e
+from hub.domain import supply_records
+from hub.domain.care_records import (
+    deliver_care,
+    end_care,
+    list_waiting_client,
+    record_moved,
+    settle_refused,
+    submit_registration,
+)
+from hub.domain.case import Case, Place, place_of
+from hub.domain.duplicate_signals import feedback_given, link_ended, link_found
+from hub.domain.identifiers import RegionCode
+from hub.domain.logged import Logged
+from hub.domain.receipts import APPLIED, Verdict, receipt_for, receipt_for_refusal
+from hub.domain.reference import Reference, Role
+from hub.domain.region_day import start_day
+from hub.domain.region_state import RegionState
+from hub.domain.registrations import KEPT_AFTER_DUE_DAYS
+from hub.domain.versions import SPOKEN_FOR_A_PROVIDER, KnownVersion, judge_version, kept_until, key_of
+from hub.domain.waiting_rounds import answered, overridden
+
+Rule = Callable[[Case, Any], Verdict]
+
+
+def _grant_mandate(case: Case, event: e.MandateGranted) -> Verdict:
+    """A mandate names a package of the tables; nobody else speaks for providers."""
+    row = case.place.reference.tenant.get(event.mandate_tenant)
+    if row is None or row.role is not Role.PACKAGE:
+        return Verdict("unknown_tenant", "/mandate_tenant")
+    if case.state.mandates.rows.full:
+        return Verdict("too_many_records")
+    case.state.mandates.grant(key_of(case.tenant, event), event)
+    case.state.around_changed()
+    return APPLIED
+
+
+def _declare_contract(case: Case, event: e.ContractDeclared) -> Verdict:
+    if case.state.contracts.rows.full:
+        return Verdict("too_many_records")
+    case.state.contracts.declare(key_of(case.tenant, event), event, case.place.postcodes)
+    case.state.around_changed()
+    return APPLIED
+
+
+def _release_hold(case: Case, event: e.HoldReleased) -> Verdict:
+    if event.held_tenant not in case.state.head.held:
+        return Verdict("not_held", "/held_tenant")
+    del case.state.head.held[event.held_tenant]
+    return APPLIED
+
+
+RULES: Final[Mapping[type[Any], Rule]] = {
+    e.RegistrationSubmitted: submit_registration,
+    e.CareDelivered: deliver_care,
+    e.CareEnded: end_care,
+    e.WaitingClientListed: list_waiting_client,
+    e.AllocationAnswered: answered,
+    e.AllocationOverridden: overridden,
+    e.ContractDeclared: _declare_contract,
+    e.MandateGranted: _grant_mandate,
+    e.DuplicateFeedbackGiven: feedback_given,
+    e.HoldReleased: _release_hold,
+    e.CapacityDeclared: supply_records.declare_capacity,
+    e.FullDeclared: supply_records.declare_full,
+    e.MeasureReported: supply_records.report_measure,
+    e.ProviderFiguresPublished: supply_records.publish_figures,
+    e.BenchmarkPublished: supply_records.publish_benchmark,
+    e.GuidelineAdopted: supply_records.adopt_guideline,
+    e.NonContractedDeliverySeen: supply_records.see_non_contracted,
+    e.ColourDeclared: supply_records.declare_colour,
+    e.RedThreatSignalled: supply_records.signal_red_threat,
+    e.InForceAcknowledged: supply_records.acknowledge_document,
+    e.RegionPlanAdopted: supply_records.adopt_plan,
+    e.RegionPlanConcurred: supply_records.concur_with_plan,
+}
+"""What each versioned input does once its version is new here and its sender may speak."""
+
+
+def _tenant_held(case: Case, event: e.TenantHeld) -> None:
+    case.state.head.held[event.held_tenant] = case.today
+
+
+TOLD: Final[Mapping[type[Any], Callable[[Case, Any], None]]] = {
+    e.LinkFound: link_found,
+    e.LinkEnded: link_ended,
+    e.RecordMoved: record_moved,
+    e.TenantHeld: _tenant_held,
+}
+"""What the match fold says: no receipt, no version, nothing to refuse."""
+
+
+class RegionRules:
+    """Rules of the fold over region-log, for one version of the tables."""
+
+    name = "region"
+    state_version = 1
+
+    def __init__(self, reference: Reference) -> None:
+        self.reference = reference
+        self._places: dict[RegionCode, Place] = {code: place_of(reference, code) for code in reference.codes}
+
+    def open(self, region: RegionCode) -> RegionState:
+        """A region before its first event."""
+        return RegionState(region)
+
+    def restore(self, region: RegionCode, parts: Mapping[str, bytes]) -> RegionState:
+        """The state that `changed_parts` wrote."""
+        return RegionState.restore(region, parts)
+
+    def changed_parts(self, state: RegionState) -> dict[str, bytes | None]:
+        """Canonical bytes of each part changed since the last call."""
+        return state.changed_parts()
+
+    def decide(self, state: RegionState, logged: Logged[Any]) -> Sequence[Any]:
+        """What follows from one event: the receipt first where this copy is the home one, then the facts."""
+        event = logged.event
+        case = Case(self._places[logged.region], state, logged.tenant, logged.content)
+        if (tell := TOLD.get(type(event))) is not None:
+            tell(case, event)
+            return case.facts
+        if type(event) is e.InputRefused:
+            return [receipt_for_refusal(event, logged.tenant)]
+        verdict = self._start_day(case, event) if type(event) is e.DayStarted else self._judge(case, event)
+        if logged.home:
+            return [receipt_for(event, logged.tenant, verdict), *case.facts]
+        return case.facts
+
+    def _start_day(self, case: Case, event: e.DayStarted) -> Verdict:
+        """Only the day after the last one; the first is taken as it is."""
+        if case.today is not None and event.date.toordinal() != case.today.toordinal() + 1:
+            return Verdict("day_not_next", "/date")
+        start_day(case, event.date)
+        return APPLIED
+
+    def _judge(self, case: Case, event: Any) -> Verdict:
+        """The version rule, then who may speak, then the rule of the type. The first "no" speaks."""
+        key = key_of(case.tenant, event)
+        known = case.state.versions.get(key)
+        seen = judge_version(known, event.version, case.content)
+        if seen is not None:
+            return seen
+        verdict = self._apply(case, event, new_record=known is None)
+        if verdict.applied:
+            case.state.versions.put(key, KnownVersion(event.version, case.content, _until(event, case.today)))
+        elif isinstance(event, e.RegistrationSubmitted | e.WaitingClientListed):
+            settle_refused(case, event)
+        return verdict
+
+    def _apply(self, case: Case, event: Any, *, new_record: bool) -> Verdict:
+        if new_record and case.state.versions.full:
+            return Verdict("too_many_records")
+        if type(event) in SPOKEN_FOR_A_PROVIDER and case.role is Role.PACKAGE and not _has_mandate(case, event):
+            return Verdict("no_mandate", "/provider")
+        return RULES[type(event)](case, event)
+
+
+def _has_mandate(case: Case, event: Any) -> bool:
+    """A package speaks for a provider by mandate only, and never for a whole region."""
+    return event.provider is not None and case.state.mandates.allows(event.provider, case.tenant, case.today)
+
+
+def _until(event: Any, today: date | None) -> int:
+    """How long a record's id and version are known: 24 months after its own end."""
+    match event:
+        case e.RegistrationSubmitted() | e.WaitingClientListed():
+            return kept_until(date.fromordinal(event.due_date.toordinal() + KEPT_AFTER_DUE_DAYS), today)
+        case e.CareDelivered():
+            return kept_until(date.fromordinal(event.born_on.toordinal() + KEPT_AFTER_DUE_DAYS), today)
+        case e.CapacityDeclared() | e.FullDeclared():
+            return kept_until(event.period_until, today)
+        case e.MandateGranted() | e.ContractDeclared() | e.ColourDeclared():
+            return kept_until(event.valid_until, today)
+        case e.RegionPlanAdopted() | e.RegionPlanConcurred() | e.HoldReleased():
+            return 0
+        case _:
+            return kept_until(today, today)

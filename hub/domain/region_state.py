@@ -1,0 +1,162 @@
+"""What one region knows: rows of each kind, in parts that a snapshot can carry, and the load that follows from them.
+
+Rows are immutable and keyed by the record they come from; they change through `put` and `remove` only, which note the
+part. The forecast's books are kept current one registration at a time and are part of the snapshot; what they
+take from elsewhere (contracts, figures, measures) follows from the rows when it is asked for.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final
+
+import msgspec
+
+from hub.domain.contracts import Contracts
+from hub.domain.identifiers import Agb, RegionCode, TenantId
+from hub.domain.link_rows import new_links
+from hub.domain.mandates import Mandates
+from hub.domain.region_forecast import RegionForecast
+from hub.domain.region_plan import PlanBook, RegionPlan, national_defaults
+from hub.domain.registrations import RegistrationRow, load_of, new_care, new_delivered, new_registrations
+from hub.domain.shards import Shards, encode_canonical
+from hub.domain.supply_rows import SupplyRows
+from hub.domain.versions import new_versions
+from hub.domain.waiting_list import WaitingRow, load_of_waiting, new_proposals, new_waiting
+
+PLANS_MAX: Final = 20
+"""Versions of a region's plan; a part of a snapshot must hold them all, and each takes a few kilobytes."""
+
+CLOCK_SILENT: Final = date(1970, 1, 1)
+"""The day of the forecast before the clock first spoke: nothing that arrives then lies behind it."""
+
+_HEAD: Final = "head"
+_PLANS: Final = "plans"
+
+
+class Head(msgspec.Struct, array_like=True):
+    """What a region knows once. `first_days`: the day on which each tenant's first registration came here."""
+
+    day: date | None = None
+    first_days: dict[TenantId, date | None] = {}
+    held: dict[TenantId, date | None] = {}
+
+
+_decode_head = msgspec.msgpack.Decoder(Head).decode
+_decode_plans = msgspec.msgpack.Decoder(PlanBook).decode
+
+
+class RegionState:
+    """The state of one region of the fold; `NL` is a region without registrations."""
+
+    def __init__(self, region: RegionCode) -> None:
+        """Before the first event."""
+        self.region = region
+        self.head = Head()
+        self.plans = PlanBook(region)
+        self.versions = new_versions()
+        self.mandates = Mandates()
+        self.contracts = Contracts()
+        self.registrations = new_registrations()
+        self.care = new_care()
+        self.delivered = new_delivered()
+        self.links = new_links()
+        self.waiting = new_waiting()
+        self.proposals = new_proposals()
+        self.supply = SupplyRows()
+        self.forecast = RegionForecast(national_defaults(region), CLOCK_SILENT)
+        self._around_changed = True
+        self._head_bytes = b""
+        self._plans_bytes = b""
+
+    @property
+    def day(self) -> date | None:
+        """The region's current day; None before the clock first spoke."""
+        return self.head.day
+
+    @property
+    def plan(self) -> RegionPlan:
+        """The rules that hold today: the plan in force, or the national defaults (rule 31)."""
+        return national_defaults(self.region) if self.day is None else self.plans.rules_on(self.day)
+
+    def holder(self, provider: Agb) -> TenantId | None:
+        """The tenant to whom facts about a provider go today."""
+        return self.mandates.holder(provider, self.day)
+
+    def is_first_day_of(self, tenant: TenantId) -> bool:
+        """Whether today is the first day on which this tenant's registrations come here; it is from the first one."""
+        if tenant not in self.head.first_days:
+            self.head.first_days[tenant] = self.day
+        return self.head.first_days[tenant] in (None, self.day)
+
+    def put_registration(self, key: str, row: RegistrationRow) -> None:
+        """Write a registration, and count it in the load."""
+        self.forecast.replace_load(load_of(self.registrations.get(key)), load_of(row))
+        self.registrations.put(key, row)
+
+    def drop_registration(self, key: str) -> None:
+        """Forget a registration."""
+        self.forecast.replace_load(load_of(self.registrations.get(key)), None)
+        self.registrations.remove(key)
+
+    def put_waiting(self, key: str, row: WaitingRow) -> None:
+        """Write a waiting client, and count her in the load."""
+        self.forecast.replace_load(load_of_waiting(self.waiting.get(key)), load_of_waiting(row))
+        self.waiting.put(key, row)
+
+    def drop_waiting(self, key: str) -> None:
+        """Forget a waiting client."""
+        self.forecast.replace_load(load_of_waiting(self.waiting.get(key)), None)
+        self.waiting.remove(key)
+
+    def start_day(self, today: date) -> None:
+        """Move to a day: from here on its plan holds, and every unborn child is known to be a day later."""
+        self.head.day = today
+        self.forecast.start_day(today, self.plan)
+        self._around_changed = True
+
+    def around_changed(self) -> None:
+        """Something that the forecast takes from elsewhere changed: contracts, mandates, figures, measures."""
+        self._around_changed = True
+
+    def current_forecast(self) -> RegionForecast:
+        """The forecast with everything around it as it is now. It follows from the rows and is never stored."""
+        if self._around_changed:
+            forecast, day = self.forecast, self.day or CLOCK_SILENT
+            providers = sorted({*forecast.loads.providers, *forecast.capacities.providers, *forecast.claims.providers})
+            forecast.surround(self.supply.surroundings(self.contracts, self.mandates, providers, day, forecast.months))
+            self._around_changed = False
+        return self.forecast
+
+    def changed_parts(self) -> dict[str, bytes | None]:
+        """Canonical bytes of each part changed since the last call; None for a part that is gone."""
+        parts: dict[str, bytes | None] = {}
+        for rows in self._kinds():
+            parts.update(rows.changed_parts())
+        if (head := encode_canonical(self.head)) != self._head_bytes:
+            parts[_HEAD] = self._head_bytes = head
+        if (plans := encode_canonical(self.plans)) != self._plans_bytes:
+            parts[_PLANS] = self._plans_bytes = plans
+        parts.update(self.forecast.changed_parts())
+        return parts
+
+    @classmethod
+    def restore(cls, region: RegionCode, parts: Mapping[str, bytes]) -> "RegionState":
+        """The state that `changed_parts` wrote."""
+        state = cls(region)
+        for rows in state._kinds():
+            rows.restore(parts)
+        if _HEAD in parts:
+            state._head_bytes = parts[_HEAD]
+            state.head = _decode_head(parts[_HEAD])
+        if _PLANS in parts:
+            state._plans_bytes = parts[_PLANS]
+            state.plans = _decode_plans(parts[_PLANS])
+        state.forecast = RegionForecast(state.plan, state.day or CLOCK_SILENT)
+        state.forecast.restore(parts)
+        return state
+
+    def _kinds(self) -> tuple[Shards[Any], ...]:
+        return (
+            self.versions, self.mandates.rows, self.contracts.rows, self.registrations, self.care, self.delivered,
+            self.links, self.waiting, self.proposals, *self.supply.kinds,
+        )  # fmt: skip
