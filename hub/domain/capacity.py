@@ -209,6 +209,7 @@ class CapacityBook:
     def __init__(self, rules: CapacityRules, method: CapacityMethod, months: tuple[Month, ...], today: date) -> None:
         self.rules, self.method, self.months, self.today = rules, method, months, today
         self._rows: Shards[ProviderCapacity] = Shards("capacity", ProviderCapacity, count=16, size_max=20_000)
+        self._declared: dict[Agb, dict[Month, DeclaredMonth | None]] = {}
 
     @property
     def providers(self) -> tuple[Agb, ...]:
@@ -249,7 +250,7 @@ class CapacityBook:
         declared_on = row.last_declared_on if row is not None else None
         if row is None or trail is None or declared_on is None:
             return None
-        declared = declared_month(row.declarations, month, self.method)
+        declared = self._declared_month(provider, row, month)
         if declared is None:
             return None
         counted, verdict = trail.counted(self.today, self.rules, insurer_minutes)
@@ -275,12 +276,21 @@ class CapacityBook:
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """See `Shards.restore`."""
         self._rows.restore(parts)
+        self._declared = {}
+
+    def _declared_month(self, provider: Agb, row: ProviderCapacity, month: Month) -> DeclaredMonth | None:
+        """`declared_month`, kept until the declarations or the method change."""
+        months = self._declared.setdefault(provider, {})
+        if month not in months:
+            months[month] = declared_month(row.declarations, month, self.method)
+        return months[month]
 
     def _write(self, provider: Agb, row: ProviderCapacity) -> None:
         trails = []
+        self._declared.pop(provider, None)
         old = {trail.month: trail for trail in row.trails}
         for month in self.months:
-            declared = declared_month(row.declarations, month, self.method)
+            declared = self._declared_month(provider, row, month)
             if declared is not None:
                 trail = old.get(month) or MonthTrail(month=month, steps=())
                 trails.append(trail.moved(declared.deployable_minutes, self.today, self.rules))

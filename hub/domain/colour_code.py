@@ -273,7 +273,8 @@ def judge_month(evidence: MonthEvidence, region: RegionEvidence, rules: ColourRu
     if Truth.YES in (orange, orange_threat):
         code = ReasonCode.SHORT_OF_MEAN if orange is Truth.YES else ReasonCode.NEAR_SHORT_OF_MEAN
         reasons.append(_figures(code, evidence.month, None, evidence.load_mean, evidence.capacity))
-    full_guideline = [p for p in evidence.providers if _verified(p.guideline_full)]
+    claimants = [p for p in evidence.providers if p.full is not None or p.guideline_full is not None]
+    full_guideline = [p for p in claimants if _verified(p.guideline_full)]
     if full_guideline:
         orange = Truth.YES
         reasons.extend(
@@ -283,8 +284,8 @@ def judge_month(evidence: MonthEvidence, region: RegionEvidence, rules: ColourRu
     for provider in evidence.providers:
         threat, unable = _provider_red(provider, evidence, region, rules, reasons)
         red_threat, red_a = max(red_threat, threat), max(red_a, unable)
-    red_b = _all_full(evidence, reasons)
-    for provider in evidence.providers:
+    red_b = _all_full(evidence, reasons) if claimants else Truth.NO
+    for provider in claimants:
         reasons.extend(_doubtful_claims(provider, evidence.month))
     if Truth.UNKNOWN in (orange_threat, orange, red_threat):
         reasons.append(
@@ -345,6 +346,8 @@ def _provider_red(
         return Truth.YES, Truth.YES
     if not own.capacity.declared or own.capacity.doubtful_minutes or own.clients < rules.verify_clients_min:
         return Truth.NO, Truth.NO
+    if _short(own.load_minimal, own.capacity, rules.red_threat_permille) is Truth.NO:
+        return Truth.NO, Truth.NO
     short = _short(own.load_minimal, own.capacity, rules.red_permille)
     if short is Truth.YES and recorded:
         reasons.append(_figures(ReasonCode.PROVIDER_UNABLE, month.month, own.provider, own.load_minimal, own.capacity))
@@ -352,7 +355,7 @@ def _provider_red(
     matters = own.clients >= rules.provider_clients_min and (
         own.load_minimal.mean * 1000 >= month.load_minimal.mean * rules.provider_load_share_permille
     )
-    if not matters or _short(own.load_minimal, own.capacity, rules.red_threat_permille) is not Truth.YES:
+    if not matters:
         return Truth.NO, Truth.NO
     reasons.append(_figures(ReasonCode.PROVIDER_NEAR_UNABLE, month.month, own.provider, own.load_minimal, own.capacity))
     if short is Truth.YES:

@@ -1,8 +1,8 @@
 """Alerts as episodes: opened once, revised when it matters, acknowledged, escalated by whole days, closed once.
 
 An episode has one identity from its opening to its closing; a cause that flickers is one episode, since it closes only
-after the cause stayed away for the plan's quiet days. Orange and red are left slowly already, so their alerts close with
-the colour. Whoever follows the alerts gets at most one change a day for a figure that moves, and none for a repeat.
+after the cause stayed away for the plan's quiet days. Orange and red are left slowly already, so their alerts close
+with the colour. A figure that moves is told again only now and then (`AlertRules.revise_after_days`), a repeat never.
 
 Who acts next is a person: an alert asks, it never decides (rule 35). The order of address and the clocks are plan data
 (PROPOSAL).
@@ -93,8 +93,8 @@ SEVERITY: dict[AlertKind, AlertSeverity] = {
 }
 """How fast a person must look (PROPOSAL)."""
 
-LEFT_SLOWLY = (AlertKind.CODE_ORANGE, AlertKind.CODE_RED, AlertKind.CODE_RED_THREAT)
-"""Kinds whose colour has a clock of its own for leaving, or stands above one that has: no quiet days on top."""
+LEFT_SLOWLY = (AlertKind.CODE_ORANGE, AlertKind.CODE_RED)
+"""Kinds whose colour has a clock of its own for leaving: no quiet days on top."""
 
 _LADDER = (AlertKind.CODE_ORANGE_THREAT, AlertKind.CODE_ORANGE, AlertKind.CODE_RED_THREAT, AlertKind.CODE_RED)
 _STEP_OF: dict[ComputedColour, int] = {

@@ -306,10 +306,16 @@ def part_of(owner: str) -> str:
 PART_NAMES = (f"load/{REGION}", f"load/{DUPLICATES}", *(f"load/{n:02d}" for n in range(PROVIDER_PARTS)))
 
 
+def _months_ahead(today: date, horizon_weeks: int) -> tuple[Month, ...]:
+    last = month_of(today + timedelta(weeks=horizon_weeks))
+    return tuple(Month(m) for m in range(month_of(today), last + 1))
+
+
 class LoadBook:
     """The load of one region, its months ahead and its providers. One owner at a time may change it.
 
-    `model`, `horizon_weeks` and `today` are what the sums are made for; `start_day` moves on. Removing what was never
+    `model`, `horizon_weeks` and `today` are what the sums are made for; `start_day` moves on. `months`: this one up to
+    the one that holds the last day of the horizon. Removing what was never
     put is the caller's mistake and raises ValueError, so that a wrong state cannot become a wrong forecast.
     """
 
@@ -317,16 +323,12 @@ class LoadBook:
         self.model = model
         self.horizon_weeks = horizon_weeks
         self.today = today
+        self.months = _months_ahead(today, horizon_weeks)
         self._cells: dict[_Owner, dict[_CellKey, _Cell]] = {}
         self._sums: dict[_Owner, _Months] = {}
         self._rows: dict[tuple[int, int], tuple[CareMoments, ...]] = {}
+        self._clients: dict[_Owner, dict[Month, int]] = {}
         self._changed: dict[str, None] = {}
-
-    @property
-    def months(self) -> tuple[Month, ...]:
-        """The months of the forecast: this one up to the one that holds the last day of the horizon."""
-        last = month_of(self.today + timedelta(weeks=self.horizon_weeks))
-        return tuple(Month(m) for m in range(month_of(self.today), last + 1))
 
     @property
     def providers(self) -> tuple[Agb, ...]:
@@ -358,13 +360,13 @@ class LoadBook:
         self.today = today
         self.model = model or self.model
         self.horizon_weeks = horizon_weeks or self.horizon_weeks
+        self.months = _months_ahead(today, self.horizon_weeks)
         self._drop_past()
         self._sum_anew()
 
     def clients(self, owner: str, month: Month) -> int:
         """Clients whose due date or birth lies in the month."""
-        start, end = first_day(month).toordinal(), first_day(Month(month + 1)).toordinal()
-        return sum(cell.clients for key, cell in self._cells.get(owner, {}).items() if start <= key[0] < end)
+        return self._clients.get(owner, {}).get(month, 0)
 
     def load(self, owner: str, month: Month, level: Level, norms: MonthNorms) -> Load:
         """Load of an owner (an AGB code, REGION or DUPLICATES) in a month; registered and waiting clients.
@@ -459,6 +461,9 @@ class LoadBook:
         months = self._sums.get(owner)
         if months is None:
             months = self._sums[owner] = [{} for _ in self.months]
+        clients = self._clients.setdefault(owner, {})
+        month = month_of(date.fromordinal(key[0]))
+        clients[month] = clients.get(month, 0) + sign * cell.clients
         kind = (CareNorm(key[2]), key[3])
         for sums, moments in zip(months, self._row(key), strict=True):
             if moments is NOTHING:
@@ -469,7 +474,7 @@ class LoadBook:
             group.add(cell, moments, sign)
 
     def _sum_anew(self) -> None:
-        self._sums, self._rows = {}, {}
+        self._sums, self._rows, self._clients = {}, {}, {}
         for owner, cells in self._cells.items():
             for key, cell in cells.items():
                 self._sum(owner, key, cell, 1)
@@ -489,7 +494,7 @@ class LoadBook:
         return unborn_moments(self.model, day, self.today, start, days)
 
     def _month_sums(self, owner: str, month: Month) -> Mapping[Kind, _Sums]:
-        index = month - month_of(self.today)
+        index = month - self.months[0]
         if not 0 <= index < len(self.months):
             raise ValueError(f"found month {month}, expected one of {self.months[0]} to {self.months[-1]}")
         months = self._sums.get(owner)

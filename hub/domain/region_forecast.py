@@ -114,6 +114,8 @@ class RegionForecast:
         self._expected: dict[Month, ExpectedClients] = {}
         self._norms: dict[Month, MonthNorms] = {}
         self._provider_months: dict[Agb, tuple[ProviderMonth, ...]] = {}
+        self._stale_rows: dict[Agb, tuple[ProviderMonth, ...]] = {}
+        self._region_capacities: tuple[tuple[Capacity, Load], ...] | None = None
         self._set_month_figures()
 
     @property
@@ -126,33 +128,33 @@ class RegionForecast:
         self.loads.replace(old, new)
         for load in (old, new):
             if load is not None and load.provider is not None:
-                self._provider_months.pop(load.provider, None)
+                self._touch(load.provider)
 
     def registered(self, provider: Agb, expected_on: date) -> None:
         """A provider accepted a new registration: it speaks against its own claims for that time."""
         self.claims.registered(provider, expected_on)
         self.capacities.registered(provider, month_of(expected_on))
-        self._provider_months.pop(provider, None)
+        self._touch(provider)
 
     def declare_capacity(self, event: CapacityDeclared) -> None:
         """A provider declares what it can deliver."""
         self.capacities.declare(event)
-        self._provider_months.pop(event.provider, None)
+        self._touch(event.provider)
 
     def declare_full(self, event: FullDeclared) -> None:
         """A provider says it is full, or takes that back."""
         self.claims.declare(event, self.today)
-        self._provider_months.pop(event.provider, None)
+        self._touch(event.provider)
 
     def confirm_claim(self, provider: Agb, record_id: RecordId) -> None:
         """The coordinator confirms a claim to be full."""
         self.claims.confirm(provider, record_id)
-        self._provider_months.pop(provider, None)
+        self._touch(provider)
 
     def confirm_capacity(self, provider: Agb) -> None:
         """The coordinator confirms what a provider declares now."""
         self.capacities.confirm(provider)
-        self._provider_months.pop(provider, None)
+        self._touch(provider)
 
     def surround(self, surroundings: Surroundings) -> None:
         """Benchmarks, guidelines, insurers' figures, contracts or measures changed."""
@@ -169,9 +171,20 @@ class RegionForecast:
 
     def evidence(self) -> RegionEvidence:
         """What the colours are judged by now."""
-        rows = {provider: self._provider_row(provider) for provider in self._providers()}
+        rows = [self._provider_row(provider) for provider in self._providers()]
         return RegionEvidence(
-            months=tuple(self._month_evidence(n, month, rows) for n, month in enumerate(self.months)),
+            months=tuple(
+                MonthEvidence(
+                    month=month,
+                    load_mean=self.region_load(month, Level.MEAN).plus(doubt),
+                    load_minimal=self.region_load(month, Level.MINIMAL).plus(doubt),
+                    capacity=capacity,
+                    providers=tuple(row[n] for row in rows),
+                )
+                for n, (month, (capacity, doubt)) in enumerate(
+                    zip(self.months, self._region_capacity_rows(), strict=True)
+                )
+            ),
             region_measures_recorded=self.surroundings.region_measures,
             red_threats=self.surroundings.red_threats,
         )
@@ -267,7 +280,7 @@ class RegionForecast:
         self.loads.restore(parts)
         self.capacities.restore(parts)
         self.claims.restore(parts)
-        self._provider_months = {}
+        self._forget_rows()
 
     def _set_month_figures(self) -> None:
         around = self.surroundings
@@ -280,7 +293,7 @@ class RegionForecast:
             benchmark = around.benchmarks.get(Month(month - 12))
             mean = None if benchmark is None else benchmark.mean_minutes
             self._norms[month] = month_norms(self.plan, month, mean, around.guidelines.get(month))
-        self._provider_months = {}
+        self._forget_rows()
 
     def _providers(self) -> tuple[Agb, ...]:
         return tuple(sorted({*self.loads.providers, *self.capacities.providers, *self.claims.providers}))
@@ -295,7 +308,19 @@ class RegionForecast:
         row = self._provider_months.get(provider)
         if row is None:
             row = self._provider_months[provider] = tuple(self._provider_month(provider, m) for m in self.months)
+            before = self._stale_rows.pop(provider, None)
+            if before is None or any(a.capacity != b.capacity for a, b in zip(before, row, strict=True)):
+                self._region_capacities = None
         return row
+
+    def _touch(self, provider: Agb) -> None:
+        """What was made of a provider holds no longer; its old capacity is kept to see whether the region's changed."""
+        row = self._provider_months.pop(provider, None)
+        if row is not None:
+            self._stale_rows[provider] = row
+
+    def _forget_rows(self) -> None:
+        self._provider_months, self._stale_rows, self._region_capacities = {}, {}, None
 
     def _provider_month(self, provider: Agb, month: Month) -> ProviderMonth:
         held = self._capacity(provider, month)
@@ -333,25 +358,33 @@ class RegionForecast:
         return judge_claim(claim, evidence, self.plan.colours)
 
     def _region_capacity(self, month: Month) -> Capacity:
-        index = month - month_of(self.today)
-        rows = [self._provider_row(provider)[index].capacity for provider in self._providers()]
-        return Capacity(
-            known_minutes=sum(c.known_minutes for c in rows),
-            doubtful_minutes=sum(c.doubtful_minutes for c in rows),
-            declared=any(c.declared for c in rows),
-            assumed=any(c.assumed for c in rows),
-        )
+        return self._region_capacity_rows()[month - month_of(self.today)][0]
 
-    def _month_evidence(self, index: int, month: Month, rows: Mapping[Agb, tuple[ProviderMonth, ...]]) -> MonthEvidence:
-        own = tuple(rows[provider][index] for provider in rows)
-        capacity = self._region_capacity(month)
-        # The doubt about what teams deliver is independent between providers, as their illnesses are.
-        variance = sum(self._widened(Load(self.loads.model.unit), p.capacity.known_minutes).variance for p in own)
-        doubt = Load(self.loads.model.unit, 0, variance)
-        return MonthEvidence(
-            month=month,
-            load_mean=self.region_load(month, Level.MEAN).plus(doubt),
-            load_minimal=self.region_load(month, Level.MINIMAL).plus(doubt),
-            capacity=capacity,
-            providers=own,
+    def _region_capacity_rows(self) -> tuple[tuple[Capacity, Load], ...]:
+        """Per month the region's capacity, and the doubt about what its teams deliver of it.
+
+        The doubt is independent between providers, as their illnesses are. Made anew only when the capacity of some
+        provider changed: most events change loads.
+        """
+        rows = [self._provider_row(provider) for provider in self._providers()]
+        if self._stale_rows:
+            # Of these nothing is left: neither a client nor a declaration nor a claim.
+            self._stale_rows, self._region_capacities = {}, None
+        if self._region_capacities is None:
+            self._region_capacities = tuple(
+                self._sum_capacities([row[n].capacity for row in rows]) for n in range(len(self.months))
+            )
+        return self._region_capacities
+
+    def _sum_capacities(self, capacities: list[Capacity]) -> tuple[Capacity, Load]:
+        unit = self.loads.model.unit
+        doubt = Load(unit)
+        for capacity in capacities:
+            doubt = doubt.plus(self._widened(Load(unit), capacity.known_minutes))
+        total = Capacity(
+            known_minutes=sum(c.known_minutes for c in capacities),
+            doubtful_minutes=sum(c.doubtful_minutes for c in capacities),
+            declared=any(c.declared for c in capacities),
+            assumed=any(c.assumed for c in capacities),
         )
+        return total, doubt
