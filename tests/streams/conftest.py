@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from hub.local.kafka import KafkaCluster
-from hub.local.valkey import Valkey, ValkeyUser
+from hub.local.valkey import Valkey
 from hub.settings import Limits
 from hub.streams.connection import Connection
 
@@ -24,6 +24,7 @@ LIMITS = Limits(
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[KafkaCluster]:
+    """A node of this folder's own: its tests write to topics by their real names."""
     with KafkaCluster() as running:
         yield running
 
@@ -40,15 +41,9 @@ def stem() -> str:
     return f"t{uuid.uuid4().hex[:10]}"
 
 
-@pytest.fixture(scope="session")
-def valkey() -> Iterator[Valkey]:
-    with Valkey([ValkeyUser(name="hub", password="of-a-test", rules="~* &* +@all")]) as running:
-        yield running
-
-
 @pytest.fixture
 def redis_url(valkey: Valkey) -> str:
     """A real Valkey, empty."""
-    url = valkey.url("hub")
+    url = valkey.url("root")
     redis.Redis.from_url(url).flushall()
     return url
