@@ -7,7 +7,7 @@ twice, late or after its successor does no harm, and a follower that returns wit
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Final
 
 from hub.console import page
@@ -47,8 +47,7 @@ async def follow(
     # Health has no place in the stream: whoever comes back may have missed a change of it.
     yield _part(page.workers(seen, language))
     yield _part(page.notice(seen, language))
-    while not stopping.is_set():
-        changes = await store.changes(after, FOLLOW_WAIT_S)
+    while (changes := await _until(stopping, store.changes(after, FOLLOW_WAIT_S))) is not None:
         if changes.lost:
             yield RELOAD
             return
@@ -62,6 +61,18 @@ async def follow(
         # The id stands on the last part alone: who is cut off before it gets all of them again.
         yield f"id: {changes.live_id}\n{parts[-1]}" if parts else ": still here\n\n"
         seen, after = board, changes.live_id
+
+
+async def _until(stopping: asyncio.Event, looking: Coroutine[None, None, Changes]) -> Changes | None:
+    """What a look found, or None as soon as the console stops: it does not wait for news that nobody will see."""
+    tasks = (asyncio.create_task(looking), asyncio.create_task(stopping.wait()))
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return await tasks[0] if not stopping.is_set() else None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _parts(seen: Board, board: Board, changes: Changes, language: Language) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Final
 
-_VOID: Final = frozenset({"meta", "link", "br", "rect"})
+_VOID: Final = frozenset({"meta", "link", "br"})
 
 
 class Html(str):

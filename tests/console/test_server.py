@@ -23,9 +23,8 @@ async def page(console: str, language: str = "nl") -> str:
 async def test_the_page_shows_both_colours_side_by_side_and_where_they_differ(console: str, writer: Writer) -> None:
     """The KSV's declaration stands beside the computed colour; neither replaces the other."""
     writer.say(GREEN, ORANGE, RED)
-    rows = dict(re.findall(r'<tr id="region-(.*?)">(.*?)</details>.*?</tr>', await page(console), re.S))
-    assert list(rows) == ["KSV-01", "KSV-02", "KSV-03"]
     html = await page(console)
+    assert re.findall(r'<tbody id="region-(.*?)">', html) == ["KSV-01", "KSV-02", "KSV-03"]
     orange = html[html.index('id="region-KSV-02"') : html.index('id="region-KSV-03"')]
     assert 'class="chip orange"' in orange and 'class="chip green"' in orange and "wijkt af" in orange
     assert "Niet afgegeven" in html[html.index('id="region-KSV-03"') :]

@@ -35,14 +35,25 @@
     setTimeout(() => { announcer.textContent = waiting.slice(-3).join(" "); waiting = []; }, 500);
   };
 
-  const source = new EventSource(body.dataset.live);
-  source.onopen = () => show("connected");
-  source.onerror = () => show("lost");
-  source.addEventListener("part", (event) => {
-    const { html, say } = JSON.parse(event.data);
-    // A region that was not on the page yet has no place in it: the whole page is drawn anew.
-    if (!place(html)) { location.reload(); return; }
-    if (say) announce(say);
-  });
-  source.addEventListener("reload", () => location.reload());
+  let last = "";
+  const connect = () => {
+    const address = new URL(body.dataset.live, location.href);
+    if (last) address.searchParams.set("from", last);
+    const source = new EventSource(address);
+    source.onopen = () => show("connected");
+    source.onerror = () => {
+      show("lost");
+      // A browser comes back by itself after a cut, but gives up for good when it was answered with a refusal.
+      if (source.readyState === EventSource.CLOSED) setTimeout(connect, 3000);
+    };
+    source.addEventListener("part", (event) => {
+      last = event.lastEventId || last;
+      const { html, say } = JSON.parse(event.data);
+      // A region that was not on the page yet has no place in it: the whole page is drawn anew.
+      if (!place(html)) { location.reload(); return; }
+      if (say) announce(say);
+    });
+    source.addEventListener("reload", () => location.reload());
+  };
+  connect();
 })();
