@@ -225,6 +225,12 @@ class _Cell:
     partus_clients: int = 0
     partus_care: int = 0
 
+    @property
+    def possible(self) -> bool:
+        """Whether some number of clients could add up to this: nothing negative, and nothing left over of nobody."""
+        rest = (self.care, self.care_squared, self.partus_clients, self.partus_care)
+        return self.clients >= 0 and min(rest) >= 0 and (self.clients > 0 or not any(rest))
+
     def add(self, load: RegistrationLoad, sign: int) -> None:
         self.clients += sign
         self.care += sign * load.care_minutes
@@ -447,7 +453,7 @@ class LoadBook:
             if cell is None:
                 cell = cells[key] = _Cell()
             cell.merge(one, sign)
-            if min(cell.clients, cell.care, cell.care_squared, cell.partus_clients, cell.partus_care) < 0:
+            if not cell.possible:
                 cell.merge(one, -sign)
                 raise ValueError(f"found no client of {owner} as given, expected one that was put before")
             if cell.clients == 0:
