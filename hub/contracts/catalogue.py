@@ -349,6 +349,7 @@ def _own(row: Tenant) -> Iterator[Topic]:
                 retention_ms=TOLD_KEPT_MS,
                 carries=(kind,),
                 key="region",
+                append_time=True,
             )
 
 

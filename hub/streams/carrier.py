@@ -241,7 +241,8 @@ class Part:
     def _tell_stops(self) -> None:
         stopped = set(self.machine.stopped)
         for region in sorted(stopped - self._stopped):
-            log(REGION_STOPPED, role=self._name, partition=self.number, region=region)
+            stop = self.machine.stopped[region]
+            log(REGION_STOPPED, role=self._name, partition=self.number, region=region, at=stop.at, error=stop.error)
         STOPPED_REGIONS.labels(self._name, self.number).set(len(stopped))
         self._stopped = stopped
 
