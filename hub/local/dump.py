@@ -5,10 +5,12 @@ out. The row format is fixed in DESIGN.md "What can be seen from outside", so th
 """
 
 import base64
+import contextlib
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import msgspec
 import redis
@@ -20,6 +22,8 @@ from hub.errors import WorldUnavailable
 from hub.settings import Settings
 
 ANSWER_S: Final = 30.0
+TOPICS_AT_ONCE: Final = 128
+"""Each has a file open per partition."""
 _PLAIN: Final = frozenset({catalogue.CONTROL, catalogue.REGION_SNAPSHOTS, catalogue.MATCH_SNAPSHOTS})
 """Topics whose values are no Avro records."""
 
@@ -65,15 +69,10 @@ def dump_topics(
         reference = _tables_in_force(consumer)
         (folder / "tables.json").write_bytes(tables.render(reference))
         topics = list(catalogue.topics_for(reference))
-        rows: dict[str, list[tuple[int, int, str]]] = {topic.name: [] for topic in topics}
-        for start in range(0, len(topics), 64):
-            part = topics[start : start + 64]
-            _read(consumer, {t.name: t.partitions for t in part}, lambda m: rows[str(m.topic())].append(_row(m)))
-            for topic in part:
-                lines = sorted(rows.pop(topic.name), key=lambda row: row[:2])
-                path = folder / "topics" / f"{topic.name}.jsonl"
-                path.write_text("".join(line + "\n" for _, _, line in lines), "utf-8")
-            tell(min(start + 64, len(topics)), len(topics))
+        for start in range(0, len(topics), TOPICS_AT_ONCE):
+            part = topics[start : start + TOPICS_AT_ONCE]
+            _write(consumer, folder / "topics", {topic.name: topic.partitions for topic in part})
+            tell(min(start + TOPICS_AT_ONCE, len(topics)), len(topics))
         return reference
     except KafkaException as problem:
         raise WorldUnavailable(
@@ -81,6 +80,23 @@ def dump_topics(
         ) from problem
     finally:
         consumer.close()
+
+
+def _write(consumer: Consumer, folder: Path, topics: Mapping[str, int]) -> None:
+    """Records of a partition come in order, partitions interleaved: one file each first, joined at the end."""
+    with contextlib.ExitStack() as opened:
+        parts = {
+            (name, number): opened.enter_context((folder / f"{name}.{number}.part").open("w+", encoding="utf-8"))
+            for name, partitions in topics.items()
+            for number in range(partitions)
+        }
+        _read(consumer, topics, lambda m: _write_row(parts[str(m.topic()), int(m.partition() or 0)], m))
+        for name, partitions in topics.items():
+            with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as out:
+                for number in range(partitions):
+                    parts[name, number].seek(0)
+                    shutil.copyfileobj(parts[name, number], out)
+                    Path(parts[name, number].name).unlink()
 
 
 def dump_redis(path: Path, url: str) -> int:
@@ -147,7 +163,7 @@ def _read(consumer: Consumer, topics: Mapping[str, int], take: Callable[[Message
     consumer.unassign()
 
 
-def _row(message: Message) -> tuple[int, int, str]:
+def _write_row(out: TextIO, message: Message) -> None:
     value, key = message.value(), message.key()
     held = None if value is None else bytes(value)
     row = {
@@ -159,7 +175,7 @@ def _row(message: Message) -> tuple[int, int, str]:
         "value_base64": None if held is None else base64.b64encode(held).decode(),
         "value": _decoded(str(message.topic()), held),
     }
-    return int(message.partition() or 0), int(message.offset() or 0), json.dumps(row, ensure_ascii=False)
+    out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def _text(content: Any) -> str:

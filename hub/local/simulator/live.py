@@ -42,7 +42,7 @@ from hub.local.simulator.stories import Script, registration, script, waiting
 from hub.local.simulator.tenants import Received, TenantClient
 from hub.local.simulator.truth import Truth
 
-RECEIPTS_WAIT_S: Final = 120.0
+RECEIPTS_WAIT_S: Final = 45.0
 """How long nothing at all may arrive before the run gives up."""
 OPEN_WAIT_S: Final = 2.0
 """How long to wait for proposals that a region counts as open and no package has seen."""

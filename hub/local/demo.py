@@ -1,0 +1,323 @@
+"""`hub demo`: everything on this machine. Kafka and Valkey as deployed, the hub's workers as processes of their own,
+a simulated nation that publishes as tenants do, the page, and at the end the auditor's verdict.
+"""
+
+import json
+import os
+import secrets
+import signal
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from hub.audit.verify import verify_dump
+from hub.contracts import catalogue
+from hub.errors import WorldUnavailable
+from hub.local.dump import dump_redis, dump_topics
+from hub.local.kafka import KafkaCluster
+from hub.local.ports import LOOPBACK, free_ports
+from hub.local.processes import Workers
+from hub.local.provision import apply
+from hub.local.simulator import national
+from hub.local.simulator.live import Live
+from hub.local.simulator.tenants import connect
+from hub.local.summary import Summary, summarise
+from hub.local.valkey import Valkey, ValkeyUser
+
+ROLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "intake": ("intake",),
+    "region": ("region",),
+    "duplicates": ("duplicates",),
+    "delivery": ("delivery", "read-model"),
+    "console": ("console",),
+}
+"""Worker → its roles. One process each, so that each can be killed and seen apart."""
+PRINCIPALS: Final[Mapping[str, tuple[str, ...]]] = {
+    "intake": (catalogue.INTAKE,),
+    "region": (catalogue.REGION,),
+    "duplicates": (catalogue.DUPLICATES,),
+    "delivery": (catalogue.DELIVERY, catalogue.READ_MODEL),
+    "console": (catalogue.CONSOLE,),
+}
+READY_S: Final = 60.0
+IDLE_S: Final = 120.0
+QUIET_S: Final = 0.6
+"""How long the logs must not grow before the hub counts as idle."""
+READ_MODEL_RULES: Final = "~hub:* ~live +@read +@write +@scripting +@connection"
+CONSOLE_RULES: Final = "%R~hub:* %R~live +@read +@connection +multi +exec"
+AUDITOR_RULES: Final = "%R~* +@read +@connection"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What `hub demo` was asked. `speed`: simulated days a second while a person watches."""
+
+    seed: int
+    clients: int
+    speed: float
+    until_idle: bool
+    dump: Path | None
+    as_json: bool
+
+
+@dataclass
+class Stack:
+    """What runs: addresses, passwords and workers. Everything ends with the context that made it."""
+
+    kafka: KafkaCluster
+    valkey: Valkey
+    workers: Workers
+    folder: Path
+    passwords: Mapping[str, str]
+    console_url: str
+    health: Mapping[str, str] = field(default_factory=dict)
+
+    def auditor(self) -> dict[str, Any]:
+        """Settings of a client that may read everything and write nothing."""
+        return {
+            "bootstrap.servers": self.kafka.bootstrap,
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": catalogue.AUDITOR,
+            "sasl.password": self.passwords[catalogue.AUDITOR],
+        }
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Run it; the exit code. 0: every input has its receipt and the oracle agrees."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    quiet = options.as_json or not sys.stderr.isatty()
+    screen = Console(stderr=True, quiet=options.as_json)
+    try:
+        with tempfile.TemporaryDirectory(prefix="kraamzorg-demo-") as scratch:
+            folder = options.dump or Path(scratch) / "dump"
+            summary = _run(options, folder, screen, quiet)
+    except KeyboardInterrupt:
+        screen.print("stopped")
+        return 130
+    return 0 if summary.sound else 1
+
+
+def _interrupt(number: int, _: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(options: DemoOptions, folder: Path, screen: Console, quiet: bool) -> Summary:
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as running:
+        with _progress(screen, quiet) as tell:
+            tell("starting Kafka and Valkey", 0, 1)
+            with ThreadPoolExecutor(1) as beside:
+                drawing = beside.submit(national.build, options.seed, options.clients)
+                kafka = running.enter_context(KafkaCluster())
+                nation = drawing.result()
+            stack = start_hub(running, kafka, nation, folder)
+            tell("starting Kafka and Valkey", 1, 1)
+            screen.print(f"console: {stack.console_url}")
+            tenants = connect(nation.reference, kafka.tenant_bootstrap, stack.passwords)
+            for client in tenants.values():
+                running.callback(client.close)
+            live = Live(nation, tenants, tell)
+            try:
+                _live_through(live, options)
+                wait_until_idle(stack.kafka.admin(), nation.reference.log_partitions)
+            except WorldUnavailable:
+                if options.dump is not None:  # what there is tells why
+                    dump_topics(folder, stack.auditor())
+                raise
+            _write_metrics(stack, folder / "metrics.txt")
+            dump_redis(folder / "redis.jsonl", stack.valkey.url("auditor"))
+            if options.until_idle:
+                stack.workers.stop()
+            dump_topics(folder, stack.auditor(), lambda done, whole: tell("dump", done, whole))
+            live.truth.write(folder / "truth.jsonl")
+            tell("oracle", 0, 1)
+            verdict = verify_dump(folder)
+            tell("oracle", 1, 1)
+        summary = summarise(folder, nation.reference, verdict, live.measured)
+        if options.as_json:
+            print(json.dumps(summary.as_json(), ensure_ascii=False), flush=True)
+        else:
+            _show(summary, stack.console_url)
+        if not options.until_idle:
+            screen.print(f"the page stays at {stack.console_url}; Ctrl-C ends everything")
+            with _quiet_end():
+                signal.pause()
+    return summary
+
+
+def _live_through(live: Live, options: DemoOptions) -> None:
+    live.load()
+    while not live.finished:
+        began = time.monotonic()
+        live.step()
+        if not options.until_idle:
+            time.sleep(max(0.0, 1 / options.speed - (time.monotonic() - began)))
+
+
+@contextmanager
+def _quiet_end() -> Iterator[None]:
+    """Ctrl-C is how a watched demo ends: no failure."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+
+
+def start_hub(running: ExitStack, kafka: KafkaCluster, nation: national.Nation, folder: Path) -> Stack:
+    """Topics, users, rules, Valkey and every worker, each with no more than its own passwords."""
+    private = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="kraamzorg-keys-")))
+    passwords = {name: secrets.token_hex(24) for name in catalogue.principals(nation.reference)}
+    valkey = running.enter_context(
+        Valkey(
+            [
+                ValkeyUser("readmodel", secrets.token_hex(24), READ_MODEL_RULES),
+                ValkeyUser("console", secrets.token_hex(24), CONSOLE_RULES),
+                ValkeyUser("auditor", secrets.token_hex(24), AUDITOR_RULES),
+            ]
+        )
+    )
+    apply(kafka.bootstrap, {**passwords, kafka.admin_user: kafka.admin_password}, nation.reference)
+    workers = running.enter_context(Workers(folder / "output.jsonl"))
+    names = [name for name in ROLES if name != "console"]
+    console_port, *ports = free_ports(1 + len(names))
+    health = {name: f"http://{LOOPBACK}:{port}" for name, port in zip(names, ports, strict=True)}
+    for name, roles in ROLES.items():
+        keys = private / f"{name}.json"
+        keys.touch(mode=0o600)
+        keys.write_text(json.dumps({principal: passwords[principal] for principal in PRINCIPALS[name]}), "utf-8")
+        argv = [sys.executable, "-m", "hub", "run"]
+        for role in roles:
+            argv += ["--role", role]
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("HUB_", "KAFKA_", "REDIS_"))} | {
+            "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,
+            "HUB_CREDENTIALS_FILE": str(keys),
+            "PYTHONUNBUFFERED": "1",
+        }
+        if name == "delivery":
+            env["REDIS_URL"] = valkey.url("readmodel")
+        if name == "console":
+            env |= {
+                "REDIS_URL": valkey.url("console"),
+                "HUB_CONSOLE_PORT": str(console_port),
+                "HUB_CONSOLE_WORKERS": json.dumps(health),
+            }
+        else:
+            env["HUB_HEALTH_PORT"] = health[name].rsplit(":", 1)[1]
+        workers.add(name, argv, env)
+    console_url = f"http://{LOOPBACK}:{console_port}/"
+    stack = Stack(kafka, valkey, workers, folder, passwords, console_url, health)
+    _wait_ready([*(f"{base}/readyz" for base in health.values()), f"{console_url}readyz"], folder / "output.jsonl")
+    return stack
+
+
+def _wait_ready(urls: list[str], output: Path) -> None:
+    give_up_at = time.monotonic() + READY_S
+    for url in urls:
+        while not _answers(url):
+            if time.monotonic() > give_up_at:
+                lines = output.read_text("utf-8", errors="replace").splitlines()[-10:]
+                raise WorldUnavailable(
+                    f"a worker was not ready within {READY_S:.0f} s ({url}); last lines:\n" + "\n".join(lines)
+                )
+            time.sleep(0.05)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  # our own loopback address
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def wait_until_idle(admin: AdminClient, log_partitions: int) -> None:
+    """Until no log grows any more and every relay has acknowledged all of it. WorldUnavailable when that takes long."""
+    logs = {
+        catalogue.REGION_LOG: log_partitions,
+        catalogue.REGION_FACTS: log_partitions,
+        catalogue.IDENTITY_LOG: 1,
+        catalogue.LINKS: 1,
+    }
+    give_up_at = time.monotonic() + IDLE_S
+    before: dict[tuple[str, int], int] = {}
+    since = time.monotonic()
+    behind: list[str] = []
+    while time.monotonic() < give_up_at:
+        ends = _ends(admin, logs)
+        if ends != before:
+            before, since = ends, time.monotonic()
+        elif time.monotonic() - since >= QUIET_S:
+            behind = [
+                f"{group} {topic}/{number}"
+                for group in ("hub.intake.g1", "hub.delivery.g1", "hub.delivery.g1.compacted")
+                for (topic, number), offset in _committed(admin, group).items()
+                if (topic, number) in ends and offset < ends[topic, number]
+            ]
+            if not behind:
+                return
+        time.sleep(0.1)
+    raise WorldUnavailable(
+        f"the hub did not come to rest within {IDLE_S:.0f} s; behind: {', '.join(behind) or 'the logs grow'}"
+    )
+
+
+def _ends(admin: AdminClient, topics: Mapping[str, int]) -> dict[tuple[str, int], int]:
+    asked = {
+        TopicPartition(name, number): OffsetSpec.latest() for name, count in topics.items() for number in range(count)
+    }
+    return {(tp.topic, tp.partition): future.result().offset for tp, future in admin.list_offsets(asked).items()}
+
+
+def _committed(admin: AdminClient, group: str) -> dict[tuple[str, int], int]:
+    [future] = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
+    return {(tp.topic, tp.partition): tp.offset for tp in future.result().topic_partitions or []}
+
+
+def _write_metrics(stack: Stack, path: Path) -> None:
+    with path.open("w", encoding="utf-8") as out:
+        for name, base in {**stack.health, "console": stack.console_url.rstrip("/")}.items():
+            with urllib.request.urlopen(f"{base}/metrics", timeout=5) as answer:  # noqa: S310  # our own loopback address
+                out.write(f"# worker {name}\n{answer.read().decode()}\n")
+
+
+@contextmanager
+def _progress(screen: Console, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each thing that takes long, when a person watches."""
+    if quiet:
+        yield lambda what, done, whole: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=screen, transient=True) as bars:
+        known: dict[str, TaskID] = {}
+
+        def tell(what: str, done: int, whole: int) -> None:
+            if what.startswith("day "):
+                return  # receipts of one day: too quick to read
+            if what not in known:
+                known[what] = bars.add_task(what, total=whole)
+            bars.update(known[what], completed=done, total=max(whole, 1))
+
+        yield tell
+
+
+def _show(summary: Summary, url: str) -> None:
+    table = Table(title="A simulated nation through the hub", show_header=False)
+    for name, value in summary.lines():
+        table.add_row(name, value)
+    out = Console()
+    out.print(table)
+    out.print(f"console: {url}")

@@ -1,0 +1,194 @@
+"""What a demo comes to: figures that anyone can count again from the dump, and the auditor's verdict."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from hub.audit.verify import Verdict
+from hub.contracts import catalogue, codec
+from hub.domain import events as e
+from hub.domain import facts as f
+from hub.domain.reference import Reference
+from hub.domain.words import AlertState, AllocationStatus, LinkKind, ReceiptOutcome
+from hub.local.simulator import truth
+from hub.local.simulator.live import Measured
+from hub.local.simulator.truth import DuplicateScore
+
+NO: Final = (ReceiptOutcome.REFUSED, ReceiptOutcome.UNREADABLE, ReceiptOutcome.CONFLICT)
+"""Outcomes that count as refused; a repeat or a stale version is no refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The figures of one run, and what does not add up. `unmet`: expectations of the truth that were not met."""
+
+    inputs: int
+    accepted: int
+    refused: dict[str, int]
+    dead_letters: int
+    receipts: int
+    duplicates: DuplicateScore
+    allocations: int
+    alerts: dict[str, int]
+    region_status: dict[str, str]
+    oracle: str
+    lost: int
+    twice: int
+    events_per_s: int
+    p99_ms: int
+    days: int
+    unmet: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Nothing lost, nothing twice, every fact refolded to the same bytes, every planted outcome as it must be."""
+        return self.oracle == "equal" and not self.lost and not self.twice and not self.unmet
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of `hub demo --json`."""
+        scored = self.duplicates
+        return {
+            "inputs": self.inputs,
+            "accepted": self.accepted,
+            "refused": self.refused,
+            "dead_letters": self.dead_letters,
+            "receipts": self.receipts,
+            "duplicates": {
+                "true": scored.true,
+                "found": scored.found,
+                "precision": scored.precision,
+                "recall": scored.recall,
+            },
+            "allocations": self.allocations,
+            "alerts": self.alerts,
+            "region_status": self.region_status,
+            "oracle": self.oracle,
+            "lost": self.lost,
+            "twice": self.twice,
+            "events_per_s": self.events_per_s,
+            "p99_ms": self.p99_ms,
+        }
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Name and value of each figure, for people."""
+        scored = self.duplicates
+        yield "simulated days", str(self.days)
+        yield "inputs, receipts", f"{self.inputs}, {self.receipts} (lost {self.lost}, twice {self.twice})"
+        yield "accepted", str(self.accepted)
+        yield "refused", ", ".join(f"{code} {n}" for code, n in self.refused.items())
+        yield "dead letters", str(self.dead_letters)
+        yield (
+            "duplicates",
+            f"{scored.true} exact planted, {scored.found} found; precision {scored.precision}, recall {scored.recall}",
+        )
+        yield "clients placed", str(self.allocations)
+        yield "alerts", ", ".join(f"{kind} {n}" for kind, n in self.alerts.items())
+        yield "regions", ", ".join(f"{region} {colour}" for region, colour in self.region_status.items())
+        yield "bulk load", f"{self.events_per_s} events/s"
+        yield "append to receipt", f"p99 {self.p99_ms} ms on the simulated days"
+        yield "oracle", self.oracle
+        for line in self.unmet[:10]:
+            yield "not as planted", line
+
+
+def summarise(folder: Path, reference: Reference, verdict: Verdict, measured: Measured) -> Summary:
+    """Count a dump. Repeats of a fact (a position not beyond its region's last) are dropped, as every reader does."""
+    receipts: Counter[str] = Counter()
+    ids: Counter[str] = Counter()
+    outcomes: dict[str, tuple[str, str]] = {}
+    refused: Counter[str] = Counter()
+    accepted = 0
+    placed: set[str] = set()
+    alerts: dict[str, str] = {}
+    status: dict[str, str] = {}
+    links: set[frozenset[str]] = set()
+    coordinators = {str(tenant) for tenant in reference.coordinator.values()}
+    for row in _fresh(folder, catalogue.REGION_FACTS):
+        headers, fact = row["headers"], row["value"]
+        ids[headers["ce_id"]] += 1
+        match headers["ce_type"]:
+            case _Types.RECEIPT:
+                source = headers["ce_hubsrc"]
+                receipts[source] += 1
+                outcomes[source] = fact["outcome"], fact["code"]
+                accepted += fact["outcome"] == ReceiptOutcome.ACCEPTED
+                if fact["outcome"] in NO:
+                    refused[fact["code"]] += 1
+            case _Types.ALLOCATION:
+                if fact["recipient"] in coordinators and fact["status"] in (
+                    AllocationStatus.ACCEPTED,
+                    AllocationStatus.OVERRIDDEN,
+                ):
+                    placed.add(f"{fact['region']}/{fact['waiting_id']}")
+            case _Types.ALERT:
+                if fact["state"] == AlertState.OPENED:
+                    alerts[f"{fact['region']}/{fact['alert_id']}"] = fact["kind"]
+            case _Types.STATUS:
+                status[fact["region"]] = fact["computed"]
+            case _:
+                pass
+    for row in _fresh(folder, catalogue.LINKS):
+        ids[row["headers"]["ce_id"]] += 1
+        if row["headers"]["ce_type"] == _Types.LINK and row["value"]["kind"] == LinkKind.REGISTERED_TWICE:
+            ends = (row["value"]["first"], row["value"]["second"])
+            links.add(frozenset(f"{end['tenant']}/{end['record_id']}" for end in ends))
+    inputs = [f"{path.stem}/{row['offset']}" for path in _inboxes(folder) for row in _rows(path)]
+    dead = {
+        (path.stem, row["headers"]["ce_hubsrc"])
+        for path in (folder / "topics").glob("*.dlq.jsonl")
+        for row in _rows(path)
+    }
+    told = truth.read(folder / "truth.jsonl")
+    first = verdict.differences[0] if verdict.differences else None
+    latency = sorted(measured.latency_ms)
+    return Summary(
+        inputs=len(inputs),
+        accepted=accepted,
+        refused=dict(sorted(refused.items())),
+        dead_letters=len(dead),
+        receipts=len(receipts),
+        duplicates=truth.score_duplicates(told, links),
+        allocations=len(placed),
+        alerts=dict(sorted(Counter(alerts.values()).items())),
+        region_status=dict(sorted(status.items())),
+        oracle="equal"
+        if first is None
+        else f"{first.topic} {first.position}: found {first.found}, expected {first.expected}",
+        lost=len(set(inputs) - set(receipts)),
+        twice=sum(n > 1 for n in receipts.values()) + sum(n > 1 for n in ids.values()),
+        events_per_s=round(measured.bulk_inputs / measured.bulk_seconds) if measured.bulk_seconds else 0,
+        p99_ms=latency[len(latency) * 99 // 100] if latency else 0,
+        days=measured.days,
+        unmet=tuple(truth.unmet(told, outcomes)),
+    )
+
+
+class _Types:
+    RECEIPT = codec.type_name(f.ReceiptIssued)
+    ALLOCATION = codec.type_name(f.AllocationStated)
+    ALERT = codec.type_name(f.AlertChanged)
+    STATUS = codec.type_name(f.RegionStatusChanged)
+    LINK = codec.type_name(e.LinkFound)
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def _inboxes(folder: Path) -> list[Path]:
+    return sorted(path for path in (folder / "topics").glob("inbox.*.jsonl") if not path.stem.endswith(".dlq"))
+
+
+def _fresh(folder: Path, topic: str) -> Iterator[dict[str, Any]]:
+    last: dict[tuple[int, str], tuple[int, int]] = {}
+    for row in _rows(folder / "topics" / f"{topic}.jsonl"):
+        _, offset, index = row["headers"]["ce_hubpos"].split("/")
+        key, here = (row["partition"], row["key"]), (int(offset), int(index))
+        if here > last.get(key, (-1, -1)):
+            last[key] = here
+            yield row
