@@ -68,7 +68,9 @@ class Settings(BaseSettings):
     generation: int = Field(default=1, ge=1)
     """Generation of the logs that this process works on."""
     health_port: int | None = Field(default=None, ge=0, le=65535)
-    """Loopback port of /livez, /readyz and /metrics; 0 takes a free one, none leaves them off."""
+    """Port of /livez, /readyz and /metrics; 0 takes a free one, none leaves them off."""
+    health_host: str = "127.0.0.1"
+    """Address of that port. They name no client, but another address belongs on a network of the hub's own."""
     log_key: SecretStr | None = None
     """Key under which ids are hashed in logs. Without one, hashes are comparable within one process only."""
     limits: Limits = Limits()

@@ -214,7 +214,7 @@ async def _health(settings: Settings, readers: Sequence[Reader]) -> Any:
     if settings.health_port is None:
         yield None
         return
-    listener = socket.create_server(("127.0.0.1", settings.health_port))
+    listener = socket.create_server((settings.health_host, settings.health_port))
     config = uvicorn.Config(health_app(readers), log_config=None, access_log=False, lifespan="off")
     server = _QuietServer(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
