@@ -19,7 +19,17 @@ from typing import Final
 from hub.domain.events import LinkEnded, LinkFound, MatchReason, RecordMoved, RecordRef, TenantHeld
 from hub.domain.identifiers import Agb, RecordId, RegionCode, TenantId
 from hub.domain.identity import Identity, check_identity
-from hub.domain.match_model import MatchModel, Scorer, check_model, compare, explain, lower_of, pack, packed_bytes, presence
+from hub.domain.match_model import (
+    MatchModel,
+    Scorer,
+    check_model,
+    compare,
+    explain,
+    lower_of,
+    pack,
+    packed_bytes,
+    presence,
+)
 from hub.domain.match_state import (
     STORED_TOKEN_BYTES,
     Encoding,
@@ -43,6 +53,12 @@ EXPIRY_DAYS: Final = 42
 LOOKS_MAX: Final = 2
 """Of the blocks that a pair shares, as many are compared, strongest first."""
 PENDING_MAX: Final = 3
+THIRD_PARTY_MILLIBITS: Final = 3000
+"""Two links of one record, both at least this strong, link their other ends as well."""
+DOUBT_MILLIBITS: Final = -4000
+"""Unless these two were compared themselves and scored below this."""
+LINKS_MAX: Final = 16
+"""Of one record: where so many agree, further ones by a third party add nothing."""
 ENCODINGS_MAX: Final = 2
 """Of one record: two epochs while they overlap."""
 _SUBMITTED, _ACTIVE, _CLOSED = 0, 1, 2
@@ -248,7 +264,7 @@ class Matcher:
         return out + self._encode(state, number, row, encoding)
 
     def _close(self, state: MatchState, number: int, row: Row, ref: RecordRef, by_transfer: bool) -> list[Outcome]:
-        if row.status == _ACTIVE and (ref.version < row.version or ref.region != row.region and ref.version == row.version):
+        if row.status == _ACTIVE and (ref.version < row.version or (ref.region != row.region and ref.version == row.version)):
             return []
         if row.status == _CLOSED and ref.version <= row.version:
             return []
@@ -282,7 +298,37 @@ class Matcher:
         for match in matches:
             out += self._link(state, number, row, match)
         state.put_row(number, row)
+        if matches:
+            out += self._link_through(state, number)
         return out
+
+    def _link_through(self, state: MatchState, number: int) -> list[Outcome]:
+        """Records that share no block may still be one client's, when a third record links them strongly."""
+        out: list[Outcome] = []
+        middles = [number, *sorted(linked.other for linked in state.row(number).links)]
+        for middle in middles:
+            ends = sorted(state.row(middle).links, key=lambda one: one.other)
+            strong = [end for end in ends if end.score_millibits >= THIRD_PARTY_MILLIBITS]
+            for i, left in enumerate(strong):
+                for right in strong[:i]:
+                    newer, older = (left, right) if left.other > right.other else (right, left)
+                    points = min(left.score_millibits, right.score_millibits)
+                    if number in (newer.other, older.other, middle):
+                        out += self._infer(state, newer.other, older.other, points)
+        return out
+
+    def _infer(self, state: MatchState, newer: int, older: int, points: int) -> list[Outcome]:
+        row, other = state.row(newer), state.row(older)
+        if len(row.links) >= LINKS_MAX or len(other.links) >= LINKS_MAX or any(one.other == older for one in row.links):
+            return []
+        if _one_provider(row, other) or older in row.rejected or newer in other.rejected:
+            return []
+        if abs(row.due - other.due) > LATER_PREGNANCY_DAYS or row.kind == other.kind == RecordKind.WAITING.value:
+            return []
+        seen = _shared_looks(row, other)
+        if seen is not None and self.scorer(state).score(_pattern(*seen)) < DOUBT_MILLIBITS:
+            return []
+        return self._link(state, newer, row, Linked(older, "", points))
 
     def _leave_blocks(self, state: MatchState, number: int, encodings: Sequence[Encoding]) -> None:
         for encoding in encodings:

@@ -66,7 +66,7 @@ FIELDS: Final = _layout(
     ("postcode", FieldKind.CODE, 4),
     ("house_number", FieldKind.EXACT, 1),
     ("street", FieldKind.TEXT, 6),
-    ("city", FieldKind.TEXT, 4),
+    ("city", FieldKind.TEXT, 5),
     ("phone", FieldKind.DIGITS, 4),
     ("email", FieldKind.TEXT, 5),
     ("national_id", FieldKind.DIGITS, 4),
@@ -75,7 +75,7 @@ FIELDS: Final = _layout(
     ("second_initial", FieldKind.EXACT, 1),
     ("sex", FieldKind.EXACT, 1),
     ("birth_place", FieldKind.TEXT, 4),
-    ("other", FieldKind.TEXT, 4),
+    ("other", FieldKind.TEXT, 6),
 )
 """The fields in the order of their bytes. An all-zero field is absent: a present one always sets a bit."""
 

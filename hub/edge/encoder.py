@@ -280,7 +280,10 @@ def _draw(recipe: _Recipe, salt: bytes) -> bytes:
         part = 0
         if kind in _BLOOM:
             for place in places:
-                part |= 1 << (stream[place] * bits >> 8) | 1 << (stream[place + 1] * bits >> 8)
+                part |= 1 << (stream[place] * bits >> 8)
+            if kind is not FieldKind.TEXT:
+                for place in places:
+                    part |= 1 << (stream[place + 1] * bits >> 8)
         elif kind is FieldKind.EXACT:
             part = 1 + stream[places[0]] % 255
         elif kind is FieldKind.INITIAL:

@@ -128,7 +128,7 @@ _START: Final[dict[str, dict[FieldKind, tuple[float, ...]]]] = {
     "partly": {FieldKind.DATE: (0.02, 0.40, 0.12, 0.43, 0.02, 0.01)},
 }
 _START["left"] = _START["random"]
-_STRENGTH: Final = {"own": 60.0, "left": 30.0, "shared": 200.0, "random": 60.0, "family": 60.0, "partly": 1000.0}
+_STRENGTH: Final = {"own": 60.0, "left": 30.0, "shared": 200.0, "random": 1000.0, "family": 60.0, "partly": 1000.0}
 """How many pairs the warm priors of a part count for. PROPOSAL."""
 _SHARE_STRENGTH: Final = 20.0
 _ROUNDS: Final = 60
