@@ -5,4 +5,5 @@ import sys
 
 from hub.match_evaluation.evaluate import evaluate_file
 
-print(json.dumps(evaluate_file(*sys.argv[1:3])))
+pairs = sys.argv[2] if len(sys.argv) > 2 else None
+sys.stdout.write(json.dumps(evaluate_file(sys.argv[1], pairs)) + "\n")

@@ -81,7 +81,7 @@ class OneProcess:
         waiting = deque(sources)
         while waiting:
             source = waiting.popleft()
-            for piece in sorted(self._intake.route(source), key=lambda piece: piece.stage):  # type: ignore[arg-type]
+            for piece in sorted(self._intake.route(source), key=lambda piece: piece.stage):
                 if piece.target.topic.endswith(".dlq"):
                     self.dead_letters.append(f"{source.topic}/{source.offset}")
                     continue

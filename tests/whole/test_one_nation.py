@@ -12,8 +12,9 @@ from hub.domain import events as e
 from hub.domain import facts as f
 from hub.domain.identifiers import TenantId
 from hub.edge import EdgeEncoder, FileKey
-from hub.local.simulator import messages, national, stories
+from hub.local.simulator import messages, national
 from hub.local.simulator.live import rehearse
+from hub.local.simulator.national import START
 from hub.streams.folds import FOLDS
 from hub.streams.machine import Machine
 from tests.whole.one_process import OneProcess
@@ -29,7 +30,7 @@ def inputs() -> list[messages.Packed]:
     sent = messages.pack(script.founding, edge)
     for day in sorted(d for d in script.days if d <= DAYS):
         if day >= 0:
-            start = messages.Message(TenantId("clock"), e.DayStarted(date=stories.START + timedelta(days=day)))
+            start = messages.Message(TenantId("clock"), e.DayStarted(date=START + timedelta(days=day)))
             sent += messages.pack([start], edge)
         sent += messages.pack(script.days[day], edge)
     return sent
