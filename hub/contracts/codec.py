@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from fastavro import schemaless_reader, schemaless_writer
 
+from hub.contracts.compiled import Compiled, compile_schema
 from hub.contracts.schemas import Schema, registry
 from hub.domain import events, facts
 from hub.errors import ContractError
@@ -41,6 +42,7 @@ class _Shape(NamedTuple):
     schema: Schema
     frame: bytes
     name: str
+    compiled: Compiled
 
 
 @cache
@@ -58,7 +60,8 @@ def _shapes() -> tuple[dict[int, _Shape], dict[type[Any], _Shape]]:
     by_id, by_kind = {}, {}
     for row in registry().rows:
         kind = kinds()[row.schema["name"]]
-        shape = _Shape(kind, registry().parsed(row.id), _FRAME.pack(0, row.id), row.schema["name"])
+        compiled = compile_schema(kind, row.schema)
+        shape = _Shape(kind, registry().parsed(row.id), _FRAME.pack(0, row.id), row.schema["name"], compiled)
         by_id[row.id] = shape
         if registry().latest[shape.name].id == row.id:
             by_kind[kind] = shape
@@ -78,19 +81,14 @@ def type_name(kind: type[Any]) -> str:
 def encode(event: Any) -> bytes:
     """Frame and encode a dataclass of hub/domain/events.py or facts.py with the newest schema of its type."""
     shape = _shapes()[1][type(event)]
-    out = BytesIO()
-    out.write(shape.frame)
-    schemaless_writer(out, shape.schema, msgspec.to_builtins(event, builtin_types=_NATIVE))
-    return out.getvalue()
+    out = bytearray(shape.frame)
+    shape.compiled.write(out, event)
+    return bytes(out)
 
 
 def decode(data: bytes) -> Any:
     """Decode bytes that we wrote ourselves. KeyError for a schema id that the lock lacks: the lock is too old."""
-    shape = _shapes()[0][_FRAME.unpack_from(data)[1]]
-    body = BytesIO(data)
-    body.seek(_FRAME.size)
-    record = schemaless_reader(body, shape.schema, None)
-    return msgspec.convert(record, shape.kind, builtin_types=_NATIVE)
+    return _shapes()[0][_FRAME.unpack_from(data)[1]].compiled.read(data, _FRAME.size)[0]
 
 
 def decode_input(data: bytes | None, allowed: frozenset[type[Any]]) -> Any:
