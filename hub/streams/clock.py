@@ -22,7 +22,7 @@ from hub.domain.reference import Reference, Role
 from hub.errors import UsageError
 from hub.log import DAY_SENT, log
 from hub.streams.connection import Connection, read_to_end, reading
-from hub.streams.intake import rfc3339
+from hub.streams.machine import rfc3339
 from hub.streams.producer import Publisher, Record
 
 AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")

@@ -8,7 +8,6 @@ a receipt means that every log holds the event.
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -30,6 +29,7 @@ from hub.domain import events as e
 from hub.domain.identifiers import NATIONAL, RegionCode, is_record_id, looks_like_identity
 from hub.domain.reference import Reference, Tenant
 from hub.streams.connection import Connection
+from hub.streams.machine import rfc3339
 from hub.streams.metrics import DEAD_LETTERS, EVENTS
 from hub.streams.producer import Record
 from hub.streams.relay import Piece, Relay
@@ -196,12 +196,6 @@ class Intake:
 
     def _identity_copy(self, value: bytes, headers: list[tuple[str, bytes]], source: _Source) -> Piece:
         return Piece(STAGE_IDENTITY, self._identity_log, Record(IDENTITY_KEY, value, headers, source.timestamp_ms))
-
-
-def rfc3339(timestamp_ms: int) -> bytes:
-    """A time in milliseconds since 1970 as CloudEvents writes it."""
-    moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{timestamp_ms % 1000:03d}Z".encode()
 
 
 def _regions_of(event: Any) -> tuple[RegionCode, ...]:

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -26,6 +26,7 @@ Headers = Sequence[tuple[str, bytes]]
 PART_BYTES_MAX: Final = 262_144
 _ENVELOPE: Final = "machine"
 """Name of the part in which the machine keeps sources and sequences; no rule may use it."""
+_SPECVERSION: Final = ("ce_specversion", b"1.0")
 _pack: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
@@ -225,6 +226,14 @@ class Machine(Generic[S]):
             total.update(sha)
         return total.hexdigest()
 
+    @cached_property
+    def _id_stem(self) -> str:
+        return f"g{self.generation}/{self.rules.name}/"
+
+    @cached_property
+    def _source_header(self) -> tuple[str, bytes]:
+        return "ce_source", self.reference.urn.encode()
+
     def _stop(self, region: RegionCode, at: int, problem: Exception) -> None:
         """Forget the half-changed state: what the snapshot topic holds is whole, up to the last durable marker."""
         where = problem.__traceback__
@@ -238,7 +247,7 @@ class Machine(Generic[S]):
 
     def _fold(self, slot: _Slot[S], region: RegionCode, record: LogRecord) -> list[FactRecord]:
         headers = dict(record.headers)
-        source, position = _source(headers["ce_hubsrc"].decode())
+        source, position = _source(headers["ce_hubsrc"])
         slot.touched = True
         if position <= slot.envelope.sources.get(source, (-1, -1)):
             return []
@@ -253,7 +262,7 @@ class Machine(Generic[S]):
             content=headers.get("ce_hubcontent", b""),
             offset=record.offset,
         )
-        time, src = _rfc3339(record.timestamp_ms), headers["ce_hubsrc"]
+        time, src = rfc3339(record.timestamp_ms), headers["ce_hubsrc"]
         return [
             self._wrap(slot, fact, region, (record.offset, index), record.timestamp_ms, time, src)
             for index, fact in enumerate(self.rules.decide(slot.state, logged))
@@ -271,10 +280,10 @@ class Machine(Generic[S]):
     ) -> FactRecord:
         place = f"{self.partition}/{position[0]}/{position[1]}"
         headers = [
-            ("ce_specversion", b"1.0"),
-            ("ce_id", f"g{self.generation}/{self.rules.name}/{place}".encode()),
-            ("ce_source", self.reference.urn.encode()),
-            ("ce_type", codec.type_name(type(fact)).encode()),
+            _SPECVERSION,
+            ("ce_id", (self._id_stem + place).encode()),
+            self._source_header,
+            _type_header(type(fact)),
             ("ce_time", time),
             ("ce_hubpos", place.encode()),
         ]
@@ -285,21 +294,34 @@ class Machine(Generic[S]):
             slot.envelope.sequences[topic] = sequence
             headers.append(("ce_hubdest", topic.encode()))
             headers.append(("ce_sequence", str(sequence).encode()))
-        if (kept := compaction_key(fact)) is not None:
-            headers.append(("ce_hubkey", kept.encode()))
+            if (kept := compaction_key(fact)) is not None:
+                headers.append(("ce_hubkey", kept.encode()))
         return FactRecord(region.encode(), codec.encode(fact), headers, timestamp_ms, region, position)
 
 
-def _source(text: str) -> tuple[str, tuple[int, int]]:
+_type_headers: dict[type[Any], tuple[str, bytes]] = {}
+
+
+def _type_header(kind: type[Any]) -> tuple[str, bytes]:
+    if (header := _type_headers.get(kind)) is None:
+        header = _type_headers[kind] = ("ce_type", codec.type_name(kind).encode())
+    return header
+
+
+def _source(mark: bytes) -> tuple[str, tuple[int, int]]:
     """`inbox.a/17` is record 17 of that inbox; `region-log/2/17/3` is fact 3 of record 17 of that log."""
-    if text.startswith("inbox."):
-        topic, offset = text.rsplit("/", 1)
-        return topic, (int(offset), 0)
-    log, offset, index = text.rsplit("/", 2)
-    return log, (int(offset), int(index))
+    log, _, last = mark.rpartition(b"/")
+    if mark.startswith(b"inbox."):
+        return log.decode(), (int(last), 0)
+    log, _, offset = log.rpartition(b"/")
+    return log.decode(), (int(offset), int(last))
+
+
+def rfc3339(timestamp_ms: int) -> bytes:
+    """A time in milliseconds since 1970 as CloudEvents writes it."""
+    return f"{_second(timestamp_ms // 1000)}.{timestamp_ms % 1000:03d}Z".encode()
 
 
 @lru_cache(maxsize=1024)
-def _rfc3339(timestamp_ms: int) -> bytes:
-    moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{timestamp_ms % 1000:03d}Z".encode()
+def _second(timestamp_s: int) -> str:
+    return f"{datetime.fromtimestamp(timestamp_s, UTC):%Y-%m-%dT%H:%M:%S}"
