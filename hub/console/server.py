@@ -5,7 +5,6 @@ It answers GET (and the registry's look-up) only, holds no session, sets no cook
 
 import asyncio
 import contextlib
-import importlib.metadata
 import socket
 from collections.abc import AsyncIterator, Callable, Generator
 from pathlib import Path
@@ -21,6 +20,7 @@ from redis.exceptions import RedisError
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hub import __version__
 from hub.connectors.registry import router as registry_router
 from hub.console import page
 from hub.console.health import Health
@@ -76,7 +76,7 @@ def create_app(settings: ConsoleSettings, stopping: asyncio.Event | None = None)
 
     app = FastAPI(
         title="Kraamzorg waitlist hub: console",
-        version=_version(),
+        version=__version__,
         lifespan=lifespan,
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
@@ -143,7 +143,7 @@ def create_app(settings: ConsoleSettings, stopping: asyncio.Event | None = None)
     @app.get("/version")
     async def version() -> dict[str, str]:
         """The version of the hub."""
-        return {"version": _version()}
+        return {"version": __version__}
 
     return app
 
@@ -214,7 +214,3 @@ class _SafetyHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
-
-
-def _version() -> str:
-    return importlib.metadata.version("kraamzorg-waitlist-hub")

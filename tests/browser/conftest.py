@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from tests.console.conftest import console, redis_url, writer
+from tests.console.conftest import console, read_model, redis_url, writer
 
-__all__ = ["browser", "console", "redis_url", "writer"]
+__all__ = ["browser", "console", "read_model", "redis_url", "writer"]
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Nothing of the browser's own reaches for the internet; as root its sandbox cannot start.

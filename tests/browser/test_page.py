@@ -112,7 +112,7 @@ async def test_a_region_that_was_not_there_yet_appears(browser: Browser, console
 async def test_a_lost_connection_is_said_and_taken_up_again(
     browser: Browser, console: str, writer: Writer, answer: str
 ) -> None:
-    """An old colour that looks fresh would be worse than none. A browser gives up after a refusal; the page does not."""
+    """An old colour that looks fresh would be worse than none. Unlike a browser, the page survives a refusal."""
     writer.say(*NATION)
 
     async def lose(route: Route) -> None:
