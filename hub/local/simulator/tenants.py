@@ -56,9 +56,8 @@ class TenantClient:
     def __init__(self, tenant: TenantId, login: Login, topics: Sequence[str]) -> None:
         self.tenant = tenant
         self._inbox = inbox(tenant)
-        self._producer = Producer(
-            {**login.config(), "enable.idempotence": True, "linger.ms": 1, "message.max.bytes": 2_000_000}
-        )
+        self._login = login
+        self._made: Producer | None = None
         self._consumer: Consumer | None = None
         if topics:
             self._consumer = Consumer(
@@ -73,6 +72,15 @@ class TenantClient:
                 }
             )
             self._consumer.assign([TopicPartition(topic, 0, 0) for topic in topics])
+
+    @property
+    def _producer(self) -> Producer:
+        """Made when first needed: a tenant without an inbox may not write anywhere."""
+        if self._made is None:
+            self._made = Producer(
+                {**self._login.config(), "enable.idempotence": True, "linger.ms": 1, "message.max.bytes": 2_000_000}
+            )
+        return self._made
 
     def send(self, packed: Packed, placed: Callable[[Packed, str, int], None]) -> None:
         """Hand a record over; `placed` hears where it stands (`<topic>/<offset>`, append time in ms)."""
@@ -127,6 +135,8 @@ class TenantClient:
 
     def close(self) -> None:
         """Leave."""
+        if self._made is not None:
+            self._made.close()
         if self._consumer is not None:
             self._consumer.close()
 
