@@ -9,15 +9,20 @@ from hub.domain import events as e
 from hub.domain.case import Case
 from hub.domain.identifiers import Agb
 from hub.domain.link_rows import key_of_ref
+from hub.domain.proposals import close_proposal
 from hub.domain.receipts import APPLIED, Verdict
-from hub.domain.registrations import CareRow, DeliveredRow, Standing, last_day_kept, ref_of, registered
+from hub.domain.registrations import CareRow, DeliveredRow, Standing, delivered_key, last_day_kept, ref_of, registered
+from hub.domain.rounds import place_at_once
 from hub.domain.versions import key_of, record_key
 from hub.domain.waiting_list import WAITING_KEPT_AFTER_DUE_DAYS, listed, ref_of_waiting
-from hub.domain.waiting_rounds import close_proposal
-from hub.domain.words import AllocationStatus, CareEndReason, RecordKind, SettledOutcome
+from hub.domain.words import AllocationStatus, CareEndReason, RecordKind, RemovalReason, SettledOutcome
 
 HOSPITAL_DAYS_MAX: Final = 366
 """The load forecast counts at most a year of them."""
+
+
+CARE_NOT_NEEDED: Final = (RemovalReason.WITHDRAWN, RemovalReason.MOVED, RemovalReason.PREGNANCY_ENDED)
+"""Who leaves the list for one of these is carried by nobody, also when a provider had agreed to."""
 
 
 def submit_registration(case: Case, event: e.RegistrationSubmitted) -> Verdict:
@@ -47,9 +52,13 @@ def list_waiting_client(case: Case, event: e.WaitingClientListed) -> Verdict:
     row = listed(old, event, case.tenant, case.today)
     case.state.put_waiting(key, row)
     if not row.listed and row.proposal:
-        close_proposal(case, row.proposal, AllocationStatus.WITHDRAWN, (row.removal or "removed"))
+        close_proposal(case, row.proposal, AllocationStatus.WITHDRAWN, row.removal or "removed")
+    if not row.listed and row.agreed and row.removal in CARE_NOT_NEEDED:
+        close_proposal(case, row.agreed, AllocationStatus.WITHDRAWN, row.removal)
     outcome = SettledOutcome.ACTIVE if row.listed else SettledOutcome.CLOSED
     case.settle(ref_of_waiting(row, case.region), outcome, row.due)
+    if row.listed:
+        place_at_once(case, key)
     return APPLIED
 
 
@@ -144,11 +153,6 @@ def expire(case: Case, today: date) -> None:
     for key, waiting in case.state.waiting.shard_items(today.toordinal()):
         if (today - waiting.due).days > WAITING_KEPT_AFTER_DUE_DAYS and not waiting.proposal:
             case.state.drop_waiting(key)
-
-
-def delivered_key(provider: str, month: int) -> str:
-    """Key of a provider's delivered care of one month."""
-    return f"{provider}|{month}"
 
 
 def _count_delivered(case: Case, care: CareRow, sign: int) -> None:

@@ -43,12 +43,16 @@ def place_of(reference: Reference, region: RegionCode) -> Place:
 
 @dataclass(slots=True)
 class Case:
-    """One event in front of one region. `facts` grows in the order in which they will stand in the log."""
+    """One event in front of one region. `facts` grows in the order in which they will stand in the log.
+
+    `position`: where in the log the event stands; it makes identities that nobody chose.
+    """
 
     place: Place
     state: RegionState
     tenant: TenantId
     content: bytes = b""
+    position: str = ""
     facts: list[Any] = field(default_factory=list)
 
     @property

@@ -20,11 +20,11 @@ from hub.domain.events import DuplicateFeedbackGiven, LinkEnded, LinkFound, Matc
 from hub.domain.facts import DuplicateSignalled
 from hub.domain.identifiers import Agb, TenantId
 from hub.domain.link_rows import LinkRow, key_of_ref
+from hub.domain.proposals import registered_meanwhile
 from hub.domain.receipts import APPLIED, Verdict
 from hub.domain.reference import Role
 from hub.domain.region_plan import Disclosure
 from hub.domain.registrations import RegistrationRow
-from hub.domain.waiting_rounds import registered_meanwhile
 from hub.domain.words import DuplicateVerdict, LinkEndReason, LinkKind, RecordKind, SignalAudience, SignalPhase
 
 SIGNALS_PER_DAY_MAX: Final = 50

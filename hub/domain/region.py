@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from hub.domain import events as e
 from hub.domain import supply_records
+from hub.domain.capacity_requests import request_capacity
 from hub.domain.care_records import (
     deliver_care,
     end_care,
@@ -20,16 +21,22 @@ from hub.domain.care_records import (
 )
 from hub.domain.case import Case, Place, place_of
 from hub.domain.duplicate_signals import feedback_given, link_ended, link_found
+from hub.domain.escalation import Condition
+from hub.domain.findings import raise_finding
 from hub.domain.identifiers import RegionCode
 from hub.domain.logged import Logged
+from hub.domain.proposals import answered, overridden
 from hub.domain.receipts import APPLIED, Verdict, receipt_for, receipt_for_refusal
 from hub.domain.reference import Reference, Role
+from hub.domain.region_colours import acknowledge_alert, judge_colour, tell_alerts
 from hub.domain.region_day import start_day
 from hub.domain.region_state import RegionState
 from hub.domain.registrations import KEPT_AFTER_DUE_DAYS
-from hub.domain.versions import SPOKEN_FOR_A_PROVIDER, KnownVersion, judge_version, kept_until, key_of
-from hub.domain.waiting_rounds import answered, overridden
+from hub.domain.rounds import place_at_once
+from hub.domain.versions import SPOKEN_FOR_A_PROVIDER, KnownVersion, judge_version, kept_until, key_of, record_key
+from hub.domain.words import AlertKind
 
+HELD_CLAUSE: Final = "PROPOSAL: budget of signals"
 Rule = Callable[[Case, Any], Verdict]
 
 
@@ -57,7 +64,24 @@ def _release_hold(case: Case, event: e.HoldReleased) -> Verdict:
     if event.held_tenant not in case.state.head.held:
         return Verdict("not_held", "/held_tenant")
     del case.state.head.held[event.held_tenant]
+    _observe_held(case)
     return APPLIED
+
+
+def _answer(case: Case, event: e.AllocationAnswered) -> Verdict:
+    """An answer; whom a provider declined is asked of the next one at once if she is urgent (spine 8)."""
+    verdict = answered(case, event)
+    proposal = case.state.proposals.get(event.proposal_id)
+    if verdict.applied and proposal is not None:
+        place_at_once(case, proposal.waiting)
+    return verdict
+
+
+def _override(case: Case, event: e.AllocationOverridden) -> Verdict:
+    verdict = overridden(case, event)
+    if verdict.applied:
+        place_at_once(case, record_key(event.waiting_tenant, "", e.WaitingClientListed, event.waiting_id))
+    return verdict
 
 
 RULES: Final[Mapping[type[Any], Rule]] = {
@@ -65,12 +89,14 @@ RULES: Final[Mapping[type[Any], Rule]] = {
     e.CareDelivered: deliver_care,
     e.CareEnded: end_care,
     e.WaitingClientListed: list_waiting_client,
-    e.AllocationAnswered: answered,
-    e.AllocationOverridden: overridden,
+    e.AllocationAnswered: _answer,
+    e.AllocationOverridden: _override,
     e.ContractDeclared: _declare_contract,
     e.MandateGranted: _grant_mandate,
     e.DuplicateFeedbackGiven: feedback_given,
     e.HoldReleased: _release_hold,
+    e.FindingRaised: raise_finding,
+    e.AlertAcknowledged: acknowledge_alert,
     e.CapacityDeclared: supply_records.declare_capacity,
     e.FullDeclared: supply_records.declare_full,
     e.MeasureReported: supply_records.report_measure,
@@ -88,7 +114,19 @@ RULES: Final[Mapping[type[Any], Rule]] = {
 
 
 def _tenant_held(case: Case, event: e.TenantHeld) -> None:
+    """A tenant spent its budget of signals: ops and the trust office look first."""
     case.state.head.held[event.held_tenant] = case.today
+    _observe_held(case)
+
+
+def _observe_held(case: Case) -> None:
+    if case.today is None:
+        return
+    held = sorted(case.state.head.held)
+    conditions = [Condition(kind=AlertKind.TENANT_HELD, subject=one, clause=HELD_CLAUSE) for one in held]
+    rules = case.state.plan.alerts
+    kinds = (AlertKind.TENANT_HELD,)
+    tell_alerts(case, case.state.alerts.observe(conditions, kinds, case.today, case.position, rules))
 
 
 TOLD: Final[Mapping[type[Any], Callable[[Case, Any], None]]] = {
@@ -98,6 +136,17 @@ TOLD: Final[Mapping[type[Any], Callable[[Case, Any], None]]] = {
     e.TenantHeld: _tenant_held,
 }
 """What the match fold says: no receipt, no version, nothing to refuse."""
+
+
+TIPPING: Final = (
+    e.CapacityDeclared,
+    e.FullDeclared,
+    e.MeasureReported,
+    e.ColourDeclared,
+    e.RedThreatSignalled,
+    e.ProviderFiguresPublished,
+)
+"""Inputs that can tip a region by themselves: its colour is judged at once. Everything else waits for the day."""
 
 
 class RegionRules:
@@ -125,7 +174,7 @@ class RegionRules:
     def decide(self, state: RegionState, logged: Logged[Any]) -> Sequence[Any]:
         """What follows from one event: the receipt first where this copy is the home one, then the facts."""
         event = logged.event
-        case = Case(self._places[logged.region], state, logged.tenant, logged.content)
+        case = Case(self._places[logged.region], state, logged.tenant, logged.content, str(logged.offset))
         if (tell := TOLD.get(type(event))) is not None:
             tell(case, event)
             return case.facts
@@ -162,7 +211,10 @@ class RegionRules:
             return Verdict("too_many_records")
         if type(event) in SPOKEN_FOR_A_PROVIDER and case.role is Role.PACKAGE and not _has_mandate(case, event):
             return Verdict("no_mandate", "/provider")
-        return RULES[type(event)](case, event)
+        verdict = RULES[type(event)](case, event)
+        if verdict.applied and type(event) in TIPPING and (judgement := judge_colour(case)) is not None:
+            request_capacity(case, judgement)
+        return verdict
 
 
 def _has_mandate(case: Case, event: Any) -> bool:

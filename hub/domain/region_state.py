@@ -11,7 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
+from hub.domain.colour_code import ColourState
 from hub.domain.contracts import Contracts
+from hub.domain.escalation import AlertBook
+from hub.domain.fair_share import Carry, LowRun
+from hub.domain.follow_up_rows import new_findings, new_requests
 from hub.domain.identifiers import Agb, RegionCode, TenantId
 from hub.domain.link_rows import new_links
 from hub.domain.mandates import Mandates
@@ -29,14 +33,25 @@ PLANS_MAX: Final = 20
 CLOCK_SILENT: Final = date(1970, 1, 1)
 """The day of the forecast before the clock first spoke: nothing that arrives then lies behind it."""
 
+PROVIDERS_MAX: Final = 20_000
+SAYINGS_MAX: Final = 400_000
+"""Last sayings: one a month for the region, and one a month for each provider."""
+
 _HEAD: Final = "head"
 _PLANS: Final = "plans"
 
 
 class Head(msgspec.Struct, array_like=True):
-    """What a region knows once. `first_days`: the day on which each tenant's first registration came here."""
+    """What a region knows once.
+
+    `opened_on`: its first day. `plan_told`: id and version of the plan that was last published as in force.
+    `first_days`: the day on which each tenant's first registration came here. `held`: tenants whose signals wait.
+    """
 
     day: date | None = None
+    opened_on: date | None = None
+    colour: ColourState | None = None
+    plan_told: tuple[str, int] | None = None
     first_days: dict[TenantId, date | None] = {}
     held: dict[TenantId, date | None] = {}
 
@@ -65,6 +80,12 @@ class RegionState:
         self.supply = SupplyRows()
         self.forecast = RegionForecast(national_defaults(region), CLOCK_SILENT)
         self._around_changed = True
+        self.alerts = AlertBook(region)
+        self.findings = new_findings()
+        self.requests = new_requests()
+        self.carries: Shards[Carry] = Shards("carries", Carry, count=4, size_max=PROVIDERS_MAX)
+        self.low_runs: Shards[LowRun] = Shards("low-runs", LowRun, count=1, size_max=PROVIDERS_MAX)
+        self.sayings: Shards[bytes] = Shards("sayings", bytes, count=4, size_max=SAYINGS_MAX)
         self._head_bytes = b""
         self._plans_bytes = b""
 
@@ -74,6 +95,15 @@ class RegionState:
         return self.head.day
 
     @property
+    def colour(self) -> ColourState | None:
+        """What the last judgement of the colour left to remember."""
+        return self.head.colour
+
+    @colour.setter
+    def colour(self, colour: ColourState) -> None:
+        self.head.colour = colour
+
+    @property
     def plan(self) -> RegionPlan:
         """The rules that hold today: the plan in force, or the national defaults (rule 31)."""
         return national_defaults(self.region) if self.day is None else self.plans.rules_on(self.day)
@@ -81,6 +111,19 @@ class RegionState:
     def holder(self, provider: Agb) -> TenantId | None:
         """The tenant to whom facts about a provider go today."""
         return self.mandates.holder(provider, self.day)
+
+    def providers(self) -> tuple[Agb, ...]:
+        """Everybody who delivers, declares or is contracted here, in the order of their codes."""
+        forecast, today = self.forecast, self.day or CLOCK_SILENT
+        books = (forecast.loads.providers, forecast.capacities.providers, forecast.claims.providers)
+        return tuple(sorted({*self.contracts.contracted_on(today), *(p for book in books for p in book)}))
+
+    def is_new_saying(self, what: str, digest: bytes) -> bool:
+        """Whether this was not the last thing said about `what`; from now on it is."""
+        if self.sayings.get(what) == digest:
+            return False
+        self.sayings.put(what, digest)
+        return True
 
     def is_first_day_of(self, tenant: TenantId) -> bool:
         """Whether today is the first day on which this tenant's registrations come here; it is from the first one."""
@@ -111,6 +154,7 @@ class RegionState:
     def start_day(self, today: date) -> None:
         """Move to a day: from here on its plan holds, and every unborn child is known to be a day later."""
         self.head.day = today
+        self.head.opened_on = self.head.opened_on or today
         self.forecast.start_day(today, self.plan)
         self._around_changed = True
 
@@ -137,6 +181,7 @@ class RegionState:
         if (plans := encode_canonical(self.plans)) != self._plans_bytes:
             parts[_PLANS] = self._plans_bytes = plans
         parts.update(self.forecast.changed_parts())
+        parts.update(self.alerts.changed_parts())
         return parts
 
     @classmethod
@@ -153,10 +198,12 @@ class RegionState:
             state.plans = _decode_plans(parts[_PLANS])
         state.forecast = RegionForecast(state.plan, state.day or CLOCK_SILENT)
         state.forecast.restore(parts)
+        state.alerts.restore(parts)
         return state
 
     def _kinds(self) -> tuple[Shards[Any], ...]:
         return (
             self.versions, self.mandates.rows, self.contracts.rows, self.registrations, self.care, self.delivered,
-            self.links, self.waiting, self.proposals, *self.supply.kinds,
+            self.links, self.waiting, self.proposals, self.findings, self.requests, self.carries,
+            self.low_runs, self.sayings, *self.supply.kinds,
         )  # fmt: skip

@@ -165,6 +165,11 @@ def load_of(row: RegistrationRow | None) -> RegistrationLoad | None:
     return None
 
 
+def delivered_key(provider: str, month: int) -> str:
+    """Key of a provider's delivered care of one month."""
+    return f"{provider}|{month}"
+
+
 def ref_of(row: RegistrationRow, region: RegionCode) -> RecordRef:
     """How the two folds name a registration."""
     return RecordRef(

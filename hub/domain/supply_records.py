@@ -4,7 +4,9 @@ from datetime import date
 from typing import Final, TypeVar
 
 from hub.domain import events as e
+from hub.domain.capacity_requests import declared_since
 from hub.domain.case import Case
+from hub.domain.facts import GuidelineInForce
 from hub.domain.identifiers import Agb, month_of, parse_month
 from hub.domain.receipts import APPLIED, Verdict
 from hub.domain.region_plan import plan_faults
@@ -37,6 +39,7 @@ TOO_MANY: Final = Verdict("too_many_records")
 def declare_capacity(case: Case, event: e.CapacityDeclared) -> Verdict:
     """A provider says what it can deliver; it may answer a capacity request."""
     case.state.forecast.declare_capacity(event)
+    declared_since(case, event.provider, event.period_from, event.period_until)
     case.state.around_changed()
     return APPLIED
 
@@ -72,7 +75,15 @@ def publish_benchmark(case: Case, event: e.BenchmarkPublished) -> Verdict:
 def adopt_guideline(case: Case, event: e.GuidelineAdopted) -> Verdict:
     """The KSV adopts the intake guideline of a month."""
     row = GuidelineRow(parse_month(event.month), event.guideline_minutes, event.record_id, event.version, case.today)
-    return _keep(case, case.state.supply.guidelines, key_of(case.tenant, event), row)
+    verdict = _keep(case, case.state.supply.guidelines, key_of(case.tenant, event), row)
+    if verdict.applied:
+        case.say(
+            GuidelineInForce(
+                region=case.region, month=event.month, document_id=event.record_id,
+                document_version=event.version, guideline_minutes=event.guideline_minutes,
+            )
+        )  # fmt: skip
+    return verdict
 
 
 def see_non_contracted(case: Case, event: e.NonContractedDeliverySeen) -> Verdict:

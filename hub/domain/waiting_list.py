@@ -12,7 +12,7 @@ import msgspec
 
 from hub.domain.allocation import WaitingClient
 from hub.domain.events import RecordRef, WaitingClientListed
-from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzovi
+from hub.domain.identifiers import Agb, Month, Pc4, RecordId, RegionCode, TenantId, Uzovi
 from hub.domain.load_forecast import CareNorm, Due, RegistrationLoad
 from hub.domain.shards import SHARDS_MAX, Shards
 from hub.domain.words import AllocationStatus, IndicationProtocol, RecordKind, RemovalReason, WaitingStatus
@@ -76,11 +76,12 @@ class WaitingRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ProposalRow(msgspec.Struct, frozen=True, array_like=True):
-    """One proposal to one provider. `minutes`: what it was asked to carry."""
+    """One proposal to one provider. `minutes`: what it was asked to carry, in `month`."""
 
     waiting: str
     provider: Agb
     minutes: int
+    month: Month
     on: date
     answer_by: date
     status: AllocationStatus

@@ -1,4 +1,4 @@
-"""The waiting list at work: rounds, proposals, answers, and what the coordinator decides otherwise (DESIGN spine 8)."""
+"""Proposals: who is asked, who answers, and what the coordinator decides otherwise (DESIGN spine 8)."""
 
 from dataclasses import replace
 from datetime import date
@@ -11,7 +11,7 @@ from hub.domain.allocation import owed_minutes
 from hub.domain.case import Case
 from hub.domain.events import RecordRef
 from hub.domain.facts import AllocationStated, WhyNot
-from hub.domain.identifiers import Agb, Pc4, RecordId
+from hub.domain.identifiers import Agb, Pc4, RecordId, month_of
 from hub.domain.link_rows import key_of_ref
 from hub.domain.receipts import APPLIED, Verdict
 from hub.domain.versions import record_key
@@ -109,6 +109,14 @@ def overridden(case: Case, event: e.AllocationOverridden) -> Verdict:
     return APPLIED
 
 
+def forget_proposals(case: Case, today: date) -> None:
+    """Proposals closed long ago; one shard a day. A proposal that was accepted stays as long as its client does."""
+    for key, proposal in case.state.proposals.shard_items(today.toordinal()):
+        old = proposal.closed_on is not None and (today - proposal.closed_on).days > PROPOSALS_KEPT_DAYS
+        if old and case.state.waiting.get(proposal.waiting) is None:
+            case.state.proposals.remove(key)
+
+
 def close_proposal(case: Case, closed_id: str, status: AllocationStatus, reason: str) -> None:
     """A proposal ends without care: declined, expired, withdrawn or overridden. Everyone who knew of it hears so.
 
@@ -201,7 +209,8 @@ def _place_by_hand(case: Case, key: str, row: WaitingRow, provider: Agb, reason:
     number = row.proposals_made + 1
     new_id = proposal_id(case.region, key, today, number)
     minutes = owed_minutes_of(case, row)
-    proposal = ProposalRow(key, provider, minutes, today, today, AllocationStatus.ACCEPTED, today)
+    month = month_of(max(row.due, today))
+    proposal = ProposalRow(key, provider, minutes, month, today, today, AllocationStatus.ACCEPTED, today)
     case.state.proposals.put(new_id, proposal)
     case.state.put_waiting(key, msgspec.structs.replace(row, proposals_made=number, placed_by=provider, agreed=new_id))
     state_allocation(case, new_id, proposal, row, AllocationStatus.ACCEPTED, reason)

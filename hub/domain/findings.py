@@ -1,0 +1,130 @@
+"""Findings: agreements that are not kept, as signals for people and never a sanction (rule 35).
+
+A finding goes first to the first addressee of the plan; when it stands long enough, to the next. The provider's own
+package hears of it too. The order of address and its clock are plan data (PROPOSAL).
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hub.domain.case import Case
+from hub.domain.events import FindingRaised
+from hub.domain.facts import ComplianceFound
+from hub.domain.follow_up_rows import FindingRow
+from hub.domain.identifiers import Agb, TenantId
+from hub.domain.receipts import APPLIED, Verdict
+from hub.domain.region_plan import Addressee
+from hub.domain.versions import key_of
+from hub.domain.words import FindingCode, FindingStatus
+
+KEPT_DAYS: Final = 400
+"""A finding about what has happened stays open so long; the year's evidence pack holds it."""
+
+LASTING: Final = (
+    FindingCode.BELOW_MINIMAL_CARE,
+    FindingCode.RAISED_BY_PERSON,
+    FindingCode.BELOW_FAIR_SHARE,
+    FindingCode.DELIVERED_ABOVE_DECLARED,
+)
+"""Findings about what has happened: nothing that happens later makes them untrue."""
+
+
+class Ground(NamedTuple):
+    """Why a finding stands: about which provider (empty: the region), by which clause."""
+
+    provider: Agb
+    clause: str
+
+
+def raise_finding(case: Case, event: FindingRaised) -> Verdict:
+    """A person of the KSV or of an insurer finds that an agreement is not kept (rule 35)."""
+    if case.state.findings.full:
+        return Verdict("too_many_records")
+    subject = f"{key_of(case.tenant, event)}|{event.version}"
+    open_finding(case, FindingCode.RAISED_BY_PERSON, subject, Ground(event.provider, f"rule {event.rule_number}"))
+    return APPLIED
+
+
+def open_finding(case: Case, code: FindingCode, subject: str, ground: Ground) -> None:
+    """Open a finding, or leave it as it stands. `subject` tells findings of one code apart; it is never published."""
+    finding_id = _identity(case, code, subject)
+    if case.state.findings.get(finding_id) is not None or case.state.findings.full or case.today is None:
+        return
+    row = FindingRow(code, ground.provider, ground.clause, case.today, 1, ())
+    package = case.package_of(ground.provider) if ground.provider else None
+    recipients = [*_tenants(case, _addressee(case, 0)), *([] if package is None else [package])]
+    _tell(case, finding_id, row, recipients, FindingStatus.OPENED)
+
+
+def observe(case: Case, code: FindingCode, grounds: Mapping[str, Ground]) -> None:
+    """Open what holds and close what no longer does. `grounds` by subject, all of them, in a fixed order."""
+    holding = {_identity(case, code, subject): None for subject in grounds}
+    for finding_id, row in case.state.findings.items():
+        if row.code is code and finding_id not in holding:
+            case.state.findings.remove(finding_id)
+            _say(case, finding_id, row, row.told, FindingStatus.CLOSED)
+    for subject, ground in grounds.items():
+        open_finding(case, code, subject, ground)
+
+
+def next_addressees(case: Case, today: date) -> None:
+    """What stands too long goes to the next in line; what has happened long ago falls away."""
+    rules = case.state.plan.compliance
+    for finding_id, row in case.state.findings.items():
+        age_days = (today - row.since).days
+        if row.code in LASTING and age_days > KEPT_DAYS:
+            case.state.findings.remove(finding_id)
+            continue
+        due = 1 + (age_days // rules.next_addressee_days if rules.next_addressee_days else len(rules.addressees))
+        if row.step < min(due, len(rules.addressees)):
+            recipients = _tenants(case, _addressee(case, row.step))
+            _tell(case, finding_id, msgspec.structs.replace(row, step=row.step + 1), recipients, FindingStatus.OPENED)
+
+
+def _tell(case: Case, finding_id: str, row: FindingRow, recipients: list[TenantId], status: FindingStatus) -> None:
+    fresh = tuple(tenant for tenant in dict.fromkeys(recipients) if tenant not in row.told)
+    row = msgspec.structs.replace(row, told=(*row.told, *fresh))
+    case.state.findings.put(finding_id, row)
+    _say(case, finding_id, row, fresh, status)
+
+
+def _say(case: Case, finding_id: str, row: FindingRow, recipients: tuple[TenantId, ...], status: FindingStatus) -> None:
+    addressee = _addressee(case, row.step - 1)
+    for recipient in recipients:
+        case.say(
+            ComplianceFound(
+                recipient=recipient,
+                region=case.region,
+                finding_id=finding_id,
+                code=row.code,
+                status=status,
+                provider=row.provider,
+                clause=row.clause,
+                since=row.since,
+                addressee=addressee.value,
+            )
+        )
+
+
+def _addressee(case: Case, step: int) -> Addressee:
+    order = case.state.plan.compliance.addressees or (Addressee.KSV,)
+    return order[min(step, len(order) - 1)]
+
+
+def _tenants(case: Case, addressee: Addressee) -> list[TenantId]:
+    match addressee:
+        case Addressee.KSV:
+            return [] if case.place.coordinator is None else [case.place.coordinator]
+        case Addressee.BO:
+            return list(case.place.bo)
+        case Addressee.INSURER:
+            return list(case.place.lead_insurers)
+
+
+def _identity(case: Case, code: FindingCode, subject: str) -> str:
+    digest = sha256(f"{case.region}|{code.value}|{subject}".encode()).hexdigest()
+    return f"f{digest[:23]}"

@@ -1,0 +1,68 @@
+"""Black, established afterwards: who did not get minimal care (S1, rule 5). A dated finding, never a colour."""
+
+from datetime import date, timedelta
+
+import msgspec
+
+from hub.domain.case import Case
+from hub.domain.colour_code import CareGiven, Missed, minimal_care
+from hub.domain.findings import Ground, open_finding
+from hub.domain.identifiers import Agb
+from hub.domain.registrations import RegistrationRow, Standing
+from hub.domain.waiting_list import WaitingRow
+from hub.domain.words import FindingCode, RemovalReason
+
+CLAUSE = "S1 rule 5"
+REPORTING_DAYS = 7
+"""Care is reported within a week of its last day (PROPOSAL); only then is what is missing missed."""
+
+
+def check_minimal_care(case: Case, today: date) -> bool:
+    """Judge every client whose window closed; True while a client missed it in the last reporting days.
+
+    A registration that was never delivered to and never ended is silence of a package, and no finding of black: the
+    window of a client counts from a reported birth, or from the end of her care. A client on the list who was never
+    placed counts like any other.
+    """
+    missed = False
+    window_days = case.state.plan.care_model().care_days + REPORTING_DAYS
+    for key, row in case.state.registrations.items():
+        if row.care_judged or (row.born_on is None and row.end_reason is None):
+            continue
+        verdict = _verdict_of_registration(case, row, today, window_days)
+        if verdict is Missed.NOT_YET:
+            continue
+        case.state.put_registration(key, msgspec.structs.replace(row, care_judged=True))
+        if verdict is Missed.MISSED:
+            missed = True
+            open_finding(case, FindingCode.BELOW_MINIMAL_CARE, key, Ground(row.provider, CLAUSE))
+    for key, waiting in case.state.waiting.items():
+        if not waiting.missed and _never_placed(case, waiting, today):
+            missed = True
+            case.state.put_waiting(key, msgspec.structs.replace(waiting, missed=True))
+            open_finding(case, FindingCode.BELOW_MINIMAL_CARE, key, Ground(Agb(""), CLAUSE))
+    return missed
+
+
+def _verdict_of_registration(case: Case, row: RegistrationRow, today: date, window_days: int) -> Missed:
+    if row.standing in (Standing.WITHDRAWN, Standing.TRANSFERRED, Standing.MOVED) and not row.delivered_minutes:
+        return Missed.EXCLUDED
+    norms = case.state.plan.norms
+    floor = norms.minimal_minutes_klim if row.klim else case.state.plan.minimal_minutes(row.born_on or row.due)
+    given = CareGiven(
+        due_date=row.due,
+        born_on=row.born_on,
+        owed_minutes=max(0, floor - row.hospital_days * norms.hospital_day_minutes),
+        delivered_minutes=row.physical_minutes,
+        ended=row.end_reason,
+    )
+    return minimal_care(given, today, window_days)
+
+
+def _never_placed(case: Case, row: WaitingRow, today: date) -> bool:
+    """Whether a client's window closed while nobody carried her: by her due date, or when she left by the birth."""
+    if row.placed_by is not None or row.linked or row.moved:
+        return False
+    if not row.listed:
+        return row.removal is RemovalReason.BORN
+    return today > row.due + timedelta(days=case.state.plan.norms.birth_report_lag_days)

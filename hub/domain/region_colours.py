@@ -1,0 +1,134 @@
+"""The colour of one region, judged when something can tip it, with the alerts and the status that follow."""
+
+from hashlib import sha256
+from typing import Final
+
+from hub.domain.case import Case
+from hub.domain.colour_code import Judgement, Mediation, RegionEvidence, in_force, initial_state, mediation, next_colour
+from hub.domain.escalation import COLOUR_KINDS, AlertChange, Condition, colour_conditions
+from hub.domain.events import AlertAcknowledged
+from hub.domain.facts import EVERYBODY, AlertChanged, MonthFigures, RegionStatusChanged
+from hub.domain.identifiers import month_text
+from hub.domain.receipts import APPLIED, Verdict
+from hub.domain.region_plan import Distribution
+from hub.domain.shards import encode_canonical
+from hub.domain.words import AlertKind, ComputedColour, DeclaredColour, Mediator
+
+DAILY_KINDS: Final = (AlertKind.MINIMAL_CARE_MISSED, AlertKind.UNPLACED_URGENT)
+"""Alerts whose causes the daily run looks at."""
+_STATUS: Final = "status"
+
+
+def judge_colour(case: Case) -> Judgement | None:
+    """Judge the colour now; None before the first day. Asked twice, nothing more is said."""
+    today = case.today
+    if today is None or case.place.coordinator is None:
+        return None
+    state, plan = case.state, case.state.plan
+    evidence = state.current_forecast().evidence()
+    judgement = next_colour(state.colour or initial_state(today), evidence, plan.colours, today)
+    state.colour = judgement.state
+    mediates = mediation_now(case)
+    _state_status(case, evidence, judgement, mediates)
+    conditions = colour_conditions(case.region, judgement, mediates)
+    tell_alerts(case, state.alerts.observe(conditions, COLOUR_KINDS, today, case.position, plan.alerts))
+    return judgement
+
+
+def colour_in_force(case: Case) -> DeclaredColour:
+    """The colour by which duties follow: the KSV's own declaration, or else the computed one."""
+    computed = ComputedColour.UNKNOWN if case.state.colour is None else case.state.colour.colour
+    declared = None if case.today is None else case.state.supply.declared_colour(case.today)
+    return in_force(computed, declared)
+
+
+def mediation_now(case: Case) -> Mediation:
+    """Who mediates now (rule 30)."""
+    has_plan = case.today is not None and case.state.plans.in_force(case.today) is not None
+    return mediation(colour_in_force(case), has_plan, case.state.plan.mediator_rule)
+
+
+def distributes(case: Case) -> bool:
+    """Whether the waiting list is distributed now: in red (S1, rule 27), in orange where the plan says so (27a)."""
+    colour = colour_in_force(case)
+    from_orange = case.state.plan.rounds.distribution is Distribution.FROM_ORANGE
+    return colour is DeclaredColour.RED or (colour is DeclaredColour.ORANGE and from_orange)
+
+
+def observe_daily(case: Case, kinds_holding: dict[AlertKind, str]) -> None:
+    """Open, keep or close the alerts of the daily run. `kinds_holding`: the clause by kind of what holds today."""
+    assert case.today is not None
+    conditions = [
+        Condition(kind=kind, subject=case.region, clause=clause) for kind, clause in sorted(kinds_holding.items())
+    ]
+    rules = case.state.plan.alerts
+    tell_alerts(case, case.state.alerts.observe(conditions, DAILY_KINDS, case.today, case.position, rules))
+
+
+def acknowledge_alert(case: Case, event: AlertAcknowledged) -> Verdict:
+    """Somebody has seen an alert and acts: its clock rests."""
+    if case.today is None or case.state.alerts.find(event.alert_id) is None:
+        return Verdict("unknown_alert", "/alert_id")
+    change = case.state.alerts.acknowledge(event.alert_id, case.tenant, case.today, case.state.plan.alerts)
+    tell_alerts(case, () if change is None else (change,))
+    return APPLIED
+
+
+def tell_alerts(case: Case, changes: tuple[AlertChange, ...]) -> None:
+    """Each change once to ops, and a copy to the region's coordinator."""
+    mediator = Mediator.NONE if case.today is None else mediation_now(case).mediator
+    recipients = [EVERYBODY] if case.place.coordinator is None else [EVERYBODY, case.place.coordinator]
+    for change in changes:
+        episode = change.episode
+        for recipient in recipients:
+            case.say(
+                AlertChanged(
+                    recipient=recipient,
+                    region=case.region,
+                    alert_id=episode.alert_id,
+                    kind=episode.kind,
+                    state=episode.state,
+                    severity=episode.severity,
+                    since=episode.since,
+                    subject=episode.subject,
+                    clause=episode.clause,
+                    mediator=mediator,
+                    next_step_nl=change.next_step.nl,
+                    next_step_en=change.next_step.en,
+                )
+            )
+
+
+def _state_status(case: Case, evidence: RegionEvidence, judgement: Judgement, mediates: Mediation) -> None:
+    today, state = case.today, case.state
+    assert today is not None
+    plan = state.plans.in_force(today)
+    status = RegionStatusChanged(
+        region=case.region,
+        date=today,
+        computed=judgement.state.colour,
+        computed_since=judgement.state.since,
+        declared=state.supply.declared_colour(today),
+        clauses=tuple(dict.fromkeys((*judgement.clauses, mediates.clause))),
+        reasons=judgement.codes,
+        measures=tuple(dict.fromkeys(sorted(row.measure for row in state.supply.measures_running(today)))),
+        mediator=mediates.mediator,
+        plan_version=None if plan is None else plan.version,
+        months=tuple(
+            MonthFigures(
+                month=month_text(month.month),
+                demand_mean_minutes=month.load_mean.mean_minutes,
+                demand_minimum_minutes=month.load_minimal.mean_minutes,
+                deployable_minutes=month.capacity.hopeful_minutes,
+                shortfall_mean_permille=colour.shortfall_mean_permille,
+                shortfall_minimum_permille=colour.shortfall_minimal_permille,
+                assumed=month.capacity.assumed,
+                unknown=not month.capacity.declared,
+            )
+            for month, colour in zip(evidence.months, judgement.months, strict=True)
+        ),
+    )
+    content = encode_canonical([status.computed, status.declared, status.clauses, status.reasons, status.measures,
+                                status.mediator, status.plan_version, status.months])  # fmt: skip
+    if state.is_new_saying(_STATUS, sha256(content).digest()):
+        case.say(status)
