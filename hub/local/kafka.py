@@ -29,15 +29,15 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import Final, Literal, Self
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from hub.errors import HubError, UsageError, WorldUnavailable
 from hub.local import jars, java
 from hub.local.ports import LOOPBACK, free_ports
 from hub.local.processes import Child, remove_folder, scratch_folder, spawn
-
-if TYPE_CHECKING:
-    from confluent_kafka.admin import AdminClient
 
 ADMIN: Final = "admin"
 CONTROLLER: Final = "controller"
@@ -87,6 +87,9 @@ ONE_NODE: Final[Mapping[str, str | int]] = {
     "transaction.state.log.min.isr": 1,
     "share.coordinator.state.topic.replication.factor": 1,
     "share.coordinator.state.topic.min.isr": 1,
+    # A killed node is let in again only when the session of its former life is over: 9 s by default.
+    "broker.session.timeout.ms": 2_000,
+    "broker.heartbeat.interval.ms": 500,
 }
 THREE_NODES: Final[Mapping[str, str | int]] = {
     "default.replication.factor": 3,
@@ -303,7 +306,7 @@ class KafkaCluster:
         give_up_at = time.monotonic() + seconds_max
         behind: list[str] = ["the cluster did not answer"]
         while time.monotonic() < give_up_at:
-            with contextlib.suppress(_kafka_exception()):
+            with contextlib.suppress(KafkaException):
                 behind = [
                     f"{topic.topic}/{number}"
                     for topic in admin.list_topics(timeout=2).topics.values()
@@ -524,15 +527,9 @@ def _listens(port: int) -> bool:
 
 
 def _knows(admin: AdminClient, brokers: set[int]) -> bool:
-    with contextlib.suppress(_kafka_exception()):
+    with contextlib.suppress(KafkaException):
         return brokers <= set(admin.list_topics(timeout=2).brokers)
     return False
-
-
-def _kafka_exception() -> type[Exception]:
-    from confluent_kafka import KafkaException
-
-    return KafkaException
 
 
 def _admin_config(bootstrap: str, password: str) -> dict[str, str | int | float | bool]:
@@ -549,8 +546,6 @@ def _admin_config(bootstrap: str, password: str) -> dict[str, str | int | float 
 
 
 def _admin_client(config: dict[str, str | int | float | bool]) -> AdminClient:
-    from confluent_kafka.admin import AdminClient
-
     return AdminClient(config)
 
 

@@ -74,7 +74,9 @@ def test_children_and_folders_go_with_the_parent_whatever_ends_it(way: str) -> N
         f"""
         from hub.local.processes import scratch_folder, spawn
         if {way!r} == "fork":
+            from hub.local import processes
             spawn({SLEEPER!r}).kill()                     # the guardian is there before the copy is made
+            os.dup(processes._guardian._process.stdin.fileno())
             if not (copy := os.fork()):
                 time.sleep(30); os._exit(0)
         child, folder = spawn({SLEEPER!r}), scratch_folder("kraamzorg-test-")
