@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from statistics import NormalDist
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.domain.chance import Load
@@ -334,6 +334,7 @@ class TestLeaving:
             state = next_colour(state, region(month()), RULES, start + timedelta(days=n)).state
             assert (state.colour is C.ORANGE) == (n < 14)
 
+    @settings(deadline=None)
     @given(st.lists(st.tuples(st.floats(0.001, 0.95), st.floats(0.001, 0.95)), min_size=1, max_size=40))
     def test_asked_twice_on_one_day_it_answers_the_same(self, chances: list[tuple[float, float]]) -> None:
         """A repeat changes neither the colour nor a clock."""
@@ -343,6 +344,7 @@ class TestLeaving:
             state = next_colour(state, evidence, RULES, on).state
             assert next_colour(state, evidence, RULES, on).state == state
 
+    @settings(deadline=None)
     @given(
         st.lists(st.tuples(st.floats(0.001, 0.95), st.floats(0.001, 0.95)), max_size=30),
         st.floats(0.001, 0.95),
@@ -460,6 +462,7 @@ sizes = st.lists(st.integers(0, 30), min_size=4, max_size=4)
 class TestOneTenant:
     """What one provider can do to the colour of a region, alone."""
 
+    @settings(deadline=None, max_examples=30)
     @given(sizes, st.lists(st.integers(26, 120), min_size=4, max_size=4), st.integers(0, 3), st.booleans())
     def test_a_claim_that_the_load_does_not_bear_out_flips_nothing(
         self, clients: list[int], hours_each: list[int], who: int, at_minimum: bool
@@ -474,6 +477,7 @@ class TestOneTenant:
         if not any(v.status is ClaimStatus.VERIFIED for v in verdicts):
             assert after.state.colour is before.state.colour
 
+    @settings(deadline=None, max_examples=30)
     @given(sizes, st.integers(0, 3), st.integers(0, 100))
     def test_a_drop_beyond_the_bound_counts_no_further_than_the_bound(
         self, clients: list[int], who: int, percent: int
@@ -501,6 +505,7 @@ class TestOneTenant:
         assert judged.state.colour is C.GREEN
         assert "claim_contradicted" in judged.codes
 
+    @settings(deadline=None, max_examples=30)
     @given(st.lists(st.integers(6, 30), min_size=4, max_size=4), st.integers(0, 3))
     def test_one_providers_established_inability_flips_the_region(self, clients: list[int], who: int) -> None:
         """S1: even one. Its load at 24 hours leaves no room, so its 'vol' is true, and the whole region is red."""
@@ -535,6 +540,7 @@ class TestOneTenant:
 class TestForecastEvidence:
     """The books brought together."""
 
+    @settings(deadline=None, max_examples=30)
     @given(sizes, st.lists(st.integers(30, 1500), min_size=4, max_size=4), st.lists(st.integers(0, 3), max_size=6))
     def test_evidence_made_piece_by_piece_is_evidence_made_anew(
         self, clients: list[int], hours: list[int], leaving: list[int]

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import NormalDist, fmean, variance
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hub.domain.birth_distribution import (
@@ -95,6 +95,7 @@ class TestBirths:
         with pytest.raises(ValueError, match="sum to 3, expected non-negative ones that sum to 1000000; make them"):
             BirthWeights(0, (1, 2))
 
+    @settings(deadline=None)
     @given(st.integers(-200, 60))
     def test_whoever_is_not_born_yet_will_be_born_later(self, after: int) -> None:
         """Cut off at any day the weights are one again, none before the cut, and each cumulative chance is exact to
@@ -143,6 +144,7 @@ class TestBirths:
         march = born_moments(CareModel(), born, date(2028, 3, 1), 31)
         assert (february.mean_care, march.mean_care) == (PARTS_PER_WHOLE, 7 * PARTS_PER_WHOLE)
 
+    @settings(deadline=None)
     @given(st.dates(date(2026, 1, 1), date(2029, 1, 1)), st.integers(-40, 170))
     @example(date(2028, 2, 29), 0)
     def test_nobody_gets_lost_between_months(self, due: date, days_ahead: int) -> None:
@@ -263,6 +265,7 @@ def figures(made: LoadBook) -> list[tuple[str, Month, Level, Load, int]]:
 class TestIncremental:
     """Sums are kept, not made anew; they must say the same."""
 
+    @settings(deadline=None)
     @given(st.lists(clients, max_size=25), st.randoms(use_true_random=False), st.integers(0, 45))
     def test_any_history_gives_the_figures_of_a_book_made_from_scratch(
         self, everyone: list[RegistrationLoad], random_order: random.Random, days: int
@@ -284,6 +287,7 @@ class TestIncremental:
         scratch = book(*kept, model=CareModel(), today=TODAY + timedelta(days=days))
         assert figures(lived) == figures(scratch)
 
+    @settings(deadline=None)
     @given(st.lists(clients, max_size=25), st.randoms(use_true_random=False))
     def test_the_order_of_events_never_reaches_the_snapshot(
         self, everyone: list[RegistrationLoad], random_order: random.Random
@@ -327,6 +331,7 @@ class TestIncremental:
 class TestChances:
     """P(load > capacity) against a threshold, without a root."""
 
+    @settings(deadline=None)
     @given(st.integers(0, 10**6), st.integers(1, 10**5), st.integers(0, 10**6), st.integers(1, 999))
     def test_the_comparison_is_that_of_the_normal_distribution(
         self, mean: int, deviation: int, capacity: int, permille: int
@@ -337,6 +342,7 @@ class TestChances:
         if abs(chance - permille / 1000) > 1e-5:
             assert compare_shortfall(load, capacity, permille) == (1 if chance > permille / 1000 else -1)
 
+    @settings(deadline=None)
     @given(st.integers(0, 10**6), st.integers(0, 10**5), st.integers(0, 10**6))
     def test_what_is_shown_and_what_is_decided_agree(self, mean: int, deviation: int, capacity: int) -> None:
         """The shown figure is the highest threshold that is reached."""
@@ -350,6 +356,7 @@ class TestChances:
         """Exactly enough is enough."""
         assert shortfall_permille(Load(1, mean), 100) == expected
 
+    @settings(deadline=None)
     @given(st.integers(0, 10**5), st.integers(0, 10**4), st.integers(0, 2 * 10**5), st.integers(500, 999))
     def test_a_promise_within_the_room_holds_and_one_beyond_it_does_not(
         self, mean: int, deviation: int, capacity: int, confidence: int
