@@ -364,7 +364,7 @@ class KafkaCluster:
         assert self._folder is not None
         made = _Secrets(
             nodes=self._size,
-            cluster_id=base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="),
+            cluster_id=_new_cluster_id(),
             admin_password=secrets.token_hex(24),
             controller_password=secrets.token_hex(24),
         )
@@ -509,6 +509,13 @@ def prefetch(say: Callable[[str], None], fetched: Callable[[jars.LockedJar], Non
 
 
 _LAUNCH_LINE: Final = "--- launch ---\n"
+
+
+def _new_cluster_id() -> str:
+    """22 characters of base64. One that begins with a dash would be an option to Kafka's tools, one time in 64."""
+    while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
 
 
 def _write_private(file: Path, text: str) -> None:

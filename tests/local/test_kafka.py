@@ -10,6 +10,7 @@ import socket
 import stat
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -213,6 +214,14 @@ def test_a_taken_port_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
         with KafkaCluster() as cluster:
             assert str(taken) not in cluster.bootstrap
             assert cluster.admin().list_topics(timeout=5).brokers
+
+
+def test_a_cluster_id_that_looks_like_an_option_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chance offers an id that begins with a dash one time in 64, and Kafka's tools take it for an option."""
+    offers = iter([UUID(bytes=b"\xf8" + bytes(15)), UUID(bytes=bytes(15) + b"\x01")])
+    monkeypatch.setattr("hub.local.kafka.uuid.uuid4", lambda: next(offers))
+    with KafkaCluster() as cluster:
+        assert json.loads((cluster.folder / embedded.STATE_FILE).read_text())["cluster_id"] == "A" * 20 + "AQ"
 
 
 def test_a_node_that_cannot_start_says_why_and_leaves_no_process(tmp_path: Path) -> None:
