@@ -92,8 +92,10 @@ def topic_table() -> str:
 def _row(topic: Topic) -> tuple[str, ...]:
     days = "for ever" if topic.retention_ms < 0 else f"{topic.retention_ms // 86_400_000} days"
     kept = f"newest per key, {days}" if topic.compacted else days
-    writers = ", ".join(topic.writers) or topic.owner
-    return (str(topic.partitions), topic.key, kept, writers, ", ".join(topic.readers), topic.sensitivity)
+    writers, readers = (
+        ", ".join(f"`{name}`" for name in names) for names in (topic.writers or (topic.owner,), topic.readers)
+    )
+    return (str(topic.partitions), f"`{topic.key}`", kept, writers, readers, topic.sensitivity)
 
 
 def type_table() -> str:
