@@ -11,6 +11,7 @@ from hub.console.words import (
     SEVERITY,
     STATE,
     Language,
+    reason,
     say,
     text,
 )
@@ -247,7 +248,7 @@ def _why(status: RegionStatusChanged, language: Language) -> Html:
         else f"{text('plan_version', language)} {status.plan_version}"
     )
     lines = (
-        ("why", "; ".join(_readable(reason) for reason in status.reasons) or "–"),
+        ("why", "; ".join(reason(code, language) for code in status.reasons) or "–"),
         ("clauses", ", ".join(status.clauses) or "–"),
         ("measures", ", ".join(status.measures) or text("none_recorded", language)),
         ("plan", plan),
@@ -394,7 +395,3 @@ def _hours(minutes: int, language: Language) -> str:
 
 def _grouped(number: int, language: Language) -> str:
     return f"{number:,}".replace(",", "." if language is Language.NL else ",")
-
-
-def _readable(code: str) -> str:
-    return code.replace("_", " ")

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Final
 
+from hub.domain.colour_code import ReasonCode
 from hub.domain.words import (
     AlertKind,
     AlertSeverity,
@@ -66,6 +67,52 @@ STATE: Final[dict[AlertState, Pair]] = {
     AlertState.ESCALATED: ("Opgeschaald", "Escalated"),
     AlertState.CLOSED: ("Gesloten", "Closed"),
 }
+REASON: Final[dict[ReasonCode, Pair]] = {
+    ReasonCode.ALL_FULL: ("alle gecontracteerde aanbieders zijn vol", "all contracted providers are full"),
+    ReasonCode.PROVIDER_FULL: ("een aanbieder is vol", "a provider is full"),
+    ReasonCode.PROVIDER_UNABLE: (
+        "een aanbieder kan zelf geen minimale zorg leveren",
+        "a provider cannot deliver minimal care on its own",
+    ),
+    ReasonCode.REGION_UNABLE: (
+        "de regio kan geen minimale zorg leveren",
+        "the region cannot deliver minimal care",
+    ),
+    ReasonCode.RED_HELD: ("rood wordt pas na rustige dagen verlaten", "red is left only after quiet days"),
+    ReasonCode.MEASURES_NOT_RECORDED: ("er zijn geen maatregelen vastgelegd", "no measures are recorded"),
+    ReasonCode.REGION_NEAR_UNABLE: (
+        "minimale zorg in de regio komt in gevaar",
+        "minimal care in the region is at risk",
+    ),
+    ReasonCode.PROVIDER_NEAR_UNABLE: (
+        "minimale zorg bij een grote aanbieder komt in gevaar",
+        "minimal care at a large provider is at risk",
+    ),
+    ReasonCode.RED_THREAT_SIGNALLED: (
+        "KSV of aanbieder meldt dreigend rood",
+        "KSV or provider signals that red threatens",
+    ),
+    ReasonCode.GUIDELINE_FULL: (
+        "een aanbieder kan niet meer inschrijven op de richtlijn",
+        "a provider cannot register at the guideline any more",
+    ),
+    ReasonCode.SHORT_OF_MEAN: (
+        "te weinig capaciteit voor de gemiddelde zorgduur",
+        "too little capacity for the mean duration of care",
+    ),
+    ReasonCode.ORANGE_HELD: ("oranje wordt pas na rustige dagen verlaten", "orange is left only after quiet days"),
+    ReasonCode.NEAR_SHORT_OF_MEAN: (
+        "de gemiddelde zorgduur komt in gevaar",
+        "the mean duration of care is at risk",
+    ),
+    ReasonCode.CAPACITY_UNKNOWN: ("de capaciteit is niet bekend genoeg", "too little is known of the capacity"),
+    ReasonCode.CLAIM_CONTRADICTED: (
+        "de cijfers spreken een melding ‘vol’ tegen",
+        "the figures contradict a claim to be full",
+    ),
+    ReasonCode.CLAIM_UNVERIFIED: ("een melding ‘vol’ is nog niet bevestigd", "a claim to be full is not confirmed yet"),
+    ReasonCode.NO_SHORTAGE: ("geen tekort te zien", "no shortage in sight"),
+}
 OUTCOME: Final[dict[ReceiptOutcome, Pair]] = {
     ReceiptOutcome.ACCEPTED: ("aanvaard", "accepted"),
     ReceiptOutcome.DUPLICATE: ("herhaald", "repeated"),
@@ -74,6 +121,7 @@ OUTCOME: Final[dict[ReceiptOutcome, Pair]] = {
     ReceiptOutcome.REFUSED: ("geweigerd", "refused"),
     ReceiptOutcome.UNREADABLE: ("onleesbaar", "unreadable"),
 }
+_REASON_CODES: Final = frozenset(ReasonCode)
 TEXT: Final[dict[str, Pair]] = {
     "title": ("Kraamzorg wachtlijst-hub", "Maternity care waitlist hub"),
     "skip": ("Naar de meldingen", "Skip to the alerts"),
@@ -164,6 +212,11 @@ TEXT: Final[dict[str, Pair]] = {
 def say(pair: Pair, language: Language) -> str:
     """The half of a pair that the reader asked for."""
     return pair[0] if language is Language.NL else pair[1]
+
+
+def reason(code: str, language: Language) -> str:
+    """The words of a reason; a code that this console does not know yet is shown as it is."""
+    return say(REASON[ReasonCode(code)], language) if code in _REASON_CODES else code
 
 
 def text(name: str, language: Language) -> str:

@@ -5,7 +5,8 @@ from enum import StrEnum
 
 import pytest
 
-from hub.console.words import ALERT, COMPUTED, DECLARED, MEDIATOR, OUTCOME, SEVERITY, STATE, TEXT, Language, say
+from hub.console.words import ALERT, COMPUTED, DECLARED, MEDIATOR, OUTCOME, REASON, SEVERITY, STATE, TEXT, Language, say
+from hub.domain.colour_code import ReasonCode
 from hub.domain.words import (
     AlertKind,
     AlertSeverity,
@@ -24,6 +25,7 @@ TABLES: list[tuple[type[StrEnum], Mapping[StrEnum, tuple[str, str]]]] = [
     (AlertSeverity, SEVERITY),  # type: ignore[list-item]
     (AlertState, STATE),  # type: ignore[list-item]
     (ReceiptOutcome, OUTCOME),  # type: ignore[list-item]
+    (ReasonCode, REASON),  # type: ignore[list-item]
 ]
 
 

@@ -1,0 +1,114 @@
+"""What the documents say is so: paths exist, commands exist, tables are as the catalogue has them."""
+
+import re
+import subprocess
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+import typer
+
+from hub.__main__ import app
+from hub.contracts import render
+from hub.domain.words import AlertKind
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+@cache
+def files() -> tuple[Path, ...]:
+    """Files of the project: known to git, or not ignored by it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return tuple(path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file())
+
+
+def test_everything_rendered_is_as_the_catalogue_has_it() -> None:
+    """The README's tables, AsyncAPI and the codes; `hub docs` renders them anew."""
+    assert render.TOPIC_MARKS[0] in README and render.TYPE_MARKS[0] in README
+    assert render.stale(ROOT) == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_path_that_a_document_names_exists(document: Path) -> None:
+    """In backticks, or behind a link."""
+    text = document.read_text("utf-8")
+    named = re.findall(r"`((?:hub|tests|schemas|docs|deploy|tools)/[\w./-]+)`", text)
+    linked = re.findall(r"\]\((?!https?:|#)([^)]+)\)", text)
+    missing = [name for name in named if not (ROOT / name).exists()]
+    missing += [name for name in linked if not (document.parent / name).exists()]
+    assert missing == []
+
+
+def test_every_function_of_the_readmes_walk_is_in_its_file() -> None:
+    """One event through four files: each step names where it happens."""
+    steps = re.findall(r"^\d\. `(hub/\S+\.py)`, `(?:(\w+)\.)?(\w+)`", README, re.M)
+    assert len(steps) == 4
+    for path, owner, name in steps:
+        source = (ROOT / path).read_text("utf-8")
+        assert f"def {name}(" in source and (not owner or f"class {owner}" in source), path
+
+
+def test_the_folder_map_names_every_folder_and_no_other() -> None:
+    """A stranger finds the folder for a question from the map alone."""
+    block = README.split("## Folder map")[1].split("```")[1]
+    named = {line.split()[0].rstrip("/") for line in block.splitlines() if line.strip()}
+    folders = {path.relative_to(ROOT).parts for path in files()}
+    packages = {f"hub/{parts[1]}" for parts in folders if len(parts) > 2 and parts[0] == "hub"}
+    top = {parts[0] for parts in folders if len(parts) > 1 and not parts[0].startswith(".")} - {"hub"}
+    assert named == packages | top
+
+
+def test_every_command_that_a_document_names_exists() -> None:
+    """Of the command line and of the Makefile."""
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    known |= {group.name for group in app.registered_groups if group.name}
+    assert isinstance(app, typer.Typer)
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    for document in DOCUMENTS:
+        text = document.read_text("utf-8")
+        assert set(re.findall(r"`hub ([a-z]+)", text)) <= known, document
+        assert set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.M)) <= targets, document
+
+
+def test_the_runbook_has_an_entry_for_every_kind_of_alert() -> None:
+    """Nobody should meet an alert at night that nobody wrote about."""
+    entries = re.findall(r"^### (\w+)$", (ROOT / "docs" / "runbook.md").read_text("utf-8"), re.M)
+    assert sorted(entries) == sorted(kind.value for kind in AlertKind)
+
+
+@pytest.mark.parametrize("record", sorted((ROOT / "docs" / "adr").glob("*.md")), ids=lambda path: path.stem)
+def test_every_decision_says_what_was_weighed_and_when_to_reconsider(record: Path) -> None:
+    """One page, and the README knows of it."""
+    text = record.read_text("utf-8")
+    parts = ["The question", "The decision", "What follows", "What else was weighed", "When to reconsider"]
+    assert re.findall(r"^## (.+)$", text, re.M) == parts
+    assert len(text.splitlines()) <= 60 and f"docs/adr/{record.name}" in README
+
+
+def test_every_dependency_has_a_reason_beside_it() -> None:
+    """A line without one is a question."""
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    project = tomllib.loads(text)["project"]
+    wanted = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    reasons = dict(re.findall(r'^  "([^"]+)",\s+# (\S.+)$', text, re.M))
+    assert [one for one in wanted if one not in reasons] == []
+
+
+def test_nothing_names_a_place_on_somebodys_machine_or_an_installers_source() -> None:
+    """A clone works anywhere; where packages come from is the installer's own setting."""
+    foreign = re.compile(r"/(?:root|work|Users|home/\w+)/|index-url\s*=|find-links|--(?:extra-)?index-url[ =]h")
+    mine = Path(__file__)
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in files()
+        if path != mine and path.suffix not in (".csv", ".lock", ".png")
+        for match in foreign.finditer(path.read_text("utf-8", errors="replace"))
+    ]
+    assert found == []
