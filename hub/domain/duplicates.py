@@ -53,6 +53,9 @@ EXPIRY_DAYS: Final = 42
 LOOKS_MAX: Final = 2
 """Of the blocks that a pair shares, as many are compared, strongest first."""
 PENDING_MAX: Final = 3
+ALERT_MILLIBITS: Final = 1500
+"""One person must be nearly three times as likely as two, before anyone is told: a false alarm costs more trust than a
+missed duplicate, and the score takes no sum over the stories that fit less well."""
 THIRD_PARTY_MILLIBITS: Final = 3000
 """Two links of one record, both at least this strong, link their other ends as well."""
 DOUBT_MILLIBITS: Final = -4000
@@ -72,7 +75,7 @@ class MatchLimits:
     `held` until a person releases it. That bounds what guessing can teach anyone.
     """
 
-    alert_millibits: int = 0
+    alert_millibits: int = ALERT_MILLIBITS
     block_max: int = 50
     candidates_max: int = 200
     links_max: int = 50

@@ -3,7 +3,7 @@
 Comparing gives a *pattern*: for each field one small level, packed three bits a field. A model holds explanations of
 patterns: some say "one person" (at one address; moved), the others say "two people" (chance, a twin, one household,
 a namesake). The score is the best explanation of the first kind minus the best of the second, in millibits: integers
-that a trainer published and this module only adds. A score of 0 or more is an alert.
+that a trainer published and this module only adds. MatchLimits.alert_millibits says from which score on a pair is signalled.
 
 Thresholds and the choice of levels are a PROPOSAL.
 """
@@ -28,6 +28,7 @@ LEVEL_WORDS: Final = {
         "absent",
         "differs",
         "two parts of four equal",
+        "month and day equal, year not",
         "year off in one digit",
         "month or day differs",
         "month and day swapped",
@@ -153,16 +154,16 @@ def _text(x: int, a: int, b: int, bits: int) -> int:
 
 def _date(x: int, a: int, b: int, bits: int) -> int:
     if not x:
-        return 6
+        return 7
     month = x >> 8 & 255 == 0
     day = x & 255 == 0
     if not x >> 16:
         if month or day:
-            return 4
-        return 5 if a & 255 == b >> 8 & 255 and b & 255 == a >> 8 & 255 else 2
+            return 5
+        return 6 if a & 255 == b >> 8 & 255 and b & 255 == a >> 8 & 255 else 2
     digits = (x >> 24 == 0) + (x >> 16 & 255 == 0)
     if month and day:
-        return 3 if digits == 1 else 2
+        return 4 if digits == 1 else 3
     return 2 if digits + month + day == 2 else 1
 
 

@@ -11,7 +11,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Final
 
-from hub.domain.duplicates import Matcher, MatchLimits, Outcome
+from hub.domain.duplicates import ALERT_MILLIBITS, Matcher, MatchLimits, Outcome
 from hub.domain.events import LinkEnded, LinkFound, RecordRef
 from hub.domain.identifiers import Agb, RecordId, RegionCode, TenantId
 from hub.domain.identity import Identity
@@ -85,7 +85,7 @@ def across_per_within(table: Table) -> float | None:
     return (total - within) / max(1, within)
 
 
-def fold(refs: Sequence[RecordRef], identities: Sequence[Identity], dues: Sequence[date], model: MatchModel, alert_millibits: int = 0, batch: int = 1) -> Run:
+def fold(refs: Sequence[RecordRef], identities: Sequence[Identity], dues: Sequence[date], model: MatchModel, alert_millibits: int = ALERT_MILLIBITS, batch: int = 1) -> Run:
     """Submit and settle every record in order, one at a time or in micro-batches (a batch is timed as a whole)."""
     matcher = Matcher(MatchLimits(links_max=_UNBOUNDED, alert_millibits=alert_millibits))
     state = MatchState(model)
