@@ -13,29 +13,36 @@ import statistics
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # re-exported without a list
+from confluent_kafka.admin import NewTopic
 
-from hub.bench import counting
+from hub.bench import counting, nation
 from hub.bench.row import Row
-from hub.contracts import codec
+from hub.contracts import catalogue, codec
 from hub.domain.identifiers import RegionCode
 from hub.domain.reference import Reference, Region
 from hub.errors import HubError
 from hub.local.kafka import KafkaCluster
 from hub.log import configure
 from hub.settings import Limits, Settings
+from hub.streams import delivery, intake
 from hub.streams.app import attach, create_app
 from hub.streams.carrier import Carrier
 from hub.streams.connection import Connection
-from hub.streams.machine import LogRecord
-from hub.streams.producer import Publisher, Record
-from hub.streams.reader import Reader
+from hub.streams.folds import FOLDS, Fold
+from hub.streams.machine import LogRecord, Rules
+from hub.streams.producer import Outgoing, Publisher, Record
+from hub.streams.reader import Job, Reader
 from hub.streams.relay import Piece, Relay
 
+LOGS: Final = ("bench.long", "bench.short", "bench.region")
+REGISTRATIONS: Final = 6_000
+"""Registrations in the log of the real region fold."""
+GOAL_REGION: Final = 0.6
 EVENTS: Final = 60_000
 """Events of one run of the carrier and of the bare loop."""
 PLAIN_EVENTS: Final = 3_000
@@ -66,55 +73,87 @@ def rows() -> Sequence[Row]:
 
 async def _rows(cluster: KafkaCluster) -> Sequence[Row]:
     connection = Connection(cluster.bootstrap, cluster.admin_user, cluster.admin_password, limits=LIMITS)
-    await asyncio.to_thread(_create, cluster, "bench.long", "bench.short")
-    await _write(connection, "bench.long", EVENTS)
-    await _write(connection, "bench.short", PLAIN_EVENTS)
-    rates = {
-        name: await _median(cluster, connection, name, topic, events)
-        for name, topic, events in (
-            ("bare", "bench.long", EVENTS),
-            ("carrier", "bench.long", EVENTS),
-            ("plain", "bench.short", PLAIN_EVENTS),
-        )
-    }
-    parts = _cost_of_parts()
-    chain = await _chain_latency(cluster, connection)
-    return [
-        Row("spine", "counting job, bare aiokafka loop", rates["bare"], "events/s"),
-        Row("spine", "counting job, plain Faust agent with a table", rates["plain"], "events/s"),
-        Row(
-            "spine", "counting job, one carrier", rates["carrier"], "events/s", "plain agent",
-            rates["carrier"] / rates["plain"], GOAL_PLAIN,
-        ),
-        Row(
-            "spine", "counting job, one carrier", rates["carrier"], "events/s", "bare loop",
-            rates["carrier"] / rates["bare"], GOAL_BARE,
-        ),
-        *(Row("spine", f"of it: {name}", cost, "µs/event") for name, cost in parts),
-        Row("spine", f"three empty relays, p50 at {LATENCY_PER_S}/s", chain[0], "ms"),
-        Row("spine", f"three empty relays, p99 at {LATENCY_PER_S}/s", chain[1], "ms"),
-    ]  # fmt: skip
-
-
-async def _median(cluster: KafkaCluster, connection: Connection, name: str, log_topic: str, events: int) -> float:
-    rates = []
+    log = nation.region_log(REGISTRATIONS)
+    await asyncio.to_thread(_create, cluster, *LOGS)
+    await _write(connection, "bench.long", [counting.log_record(n, KEYS, "KSV-01") for n in range(EVENTS)])
+    await _write(connection, "bench.short", [counting.log_record(n, KEYS, "KSV-01") for n in range(PLAIN_EVENTS)])
+    await _write(connection, "bench.region", log)
+    events = {"bare": EVENTS, "carrier": EVENTS, "plain": PLAIN_EVENTS, "region": len(log)}
+    runs: dict[str, list[_Run]] = {name: [] for name in events}
     for _ in range(RUNS):
-        stem = f"bench-{name}-{uuid.uuid4().hex[:8]}"
-        await asyncio.to_thread(_create, cluster, f"{stem}.facts", f"{stem}.snapshots")
-        rates.append(await _in_a_process(connection, name, stem, log_topic, events))
-    return statistics.median(rates)
+        for name, count in events.items():  # in turns, so that a busy moment of the machine meets all of them
+            runs[name].append(await _in_a_process(cluster, connection, name, count))
+    rate = {name: statistics.median(run.events_per_s for run in held) for name, held in runs.items()}
+    cpu = {name: statistics.median(run.cpu_us for run in held) for name, held in runs.items()}
+    whole_us, decide_us = _region_in_process(nation.as_log_records(log))
+    chain = await _chain_latency(cluster, connection)
+    receipt = await _receipt_latency(cluster, connection)
+    in_process = 1e6 / whole_us
+    per_s = f"at {LATENCY_PER_S}/s"
+    return [
+        _row("counting job, one carrier", rate["carrier"], "events/s", "plain agent", rate["plain"], GOAL_PLAIN),
+        _row("counting job, one carrier", rate["carrier"], "events/s", "bare loop", rate["bare"], GOAL_BARE),
+        _row("counting job, plain Faust agent with a table", rate["plain"], "events/s"),
+        _row("counting job, bare aiokafka loop", rate["bare"], "events/s"),
+        *(_row(f"counting job, CPU of {name}", cpu[name], "µs/event") for name in ("carrier", "bare", "plain")),
+        *(_row(f"of the carrier: {name}", cost, "µs/event") for name, cost in _cost_of_parts()),
+        _row("region fold through Kafka", rate["region"], "events/s", "in process", in_process, GOAL_REGION),
+        _row("region fold, decide alone", decide_us, "µs/event"),
+        _row("region fold, decode to envelope", whole_us, "µs/event"),
+        _row(f"three empty relays, p50 {per_s}", chain.p50_ms, "ms"),
+        _row(f"three empty relays, p99 {per_s}", chain.p99_ms, "ms"),
+        _row(f"publish to receipt, p50 {per_s}", receipt.p50_ms, "ms"),
+        Row(
+            "spine",
+            f"publish to receipt, p99 {per_s}",
+            receipt.p99_ms,
+            "ms",
+            "three empty relays",
+            receipt.p99_ms / chain.p99_ms,
+            GOAL_LATENCY,
+            lower_is_better=True,
+        ),
+    ]
 
 
-async def _in_a_process(connection: Connection, name: str, stem: str, log_topic: str, events: int) -> float:
+def _row(name: str, value: float, unit: str, beside: str = "", yardstick: float = 0, goal: float | None = None) -> Row:
+    return Row("spine", name, value, unit, beside, value / yardstick if yardstick else None, goal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run of one worker: wall clock and CPU, from the first batch to the last acknowledged fact."""
+
+    events_per_s: float
+    cpu_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Latency:
+    p50_ms: float
+    p99_ms: float
+
+    @classmethod
+    def of(cls, waits_ms: Iterable[float]) -> "_Latency":
+        ordered = sorted(waits_ms)
+        return cls(ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100])
+
+
+async def _in_a_process(cluster: KafkaCluster, connection: Connection, name: str, events: int) -> _Run:
+    stem = f"bench-{name}-{uuid.uuid4().hex[:8]}"
+    await asyncio.to_thread(_create, cluster, f"{stem}.facts", f"{stem}.snapshots")
     worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "hub.bench.spine", name, stem, log_topic, str(events), connection.bootstrap_servers,
-        connection.principal, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        sys.executable,
+        *("-m", "hub.bench.spine", name, stem, str(events), connection.bootstrap_servers, connection.principal),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    )
     out, said = await asyncio.wait_for(worker.communicate(connection.password.encode()), 300)
     if worker.returncode != 0:
         raise HubError(f"bench worker {name} ended with {worker.returncode}: {said.decode()[-2000:]}")
-    return float(json.loads(out.splitlines()[-1])["events_per_s"])
+    told = json.loads(out.splitlines()[-1])
+    return _Run(told["events_per_s"], told["cpu_us"])
 
 
 def _create(cluster: KafkaCluster, *topics: str) -> None:
@@ -123,51 +162,72 @@ def _create(cluster: KafkaCluster, *topics: str) -> None:
         outcome.result()
 
 
-async def _write(connection: Connection, topic: str, events: int) -> None:
+async def _write(connection: Connection, topic: str, records: Sequence[Outgoing]) -> None:
     publisher = Publisher(connection.producer())
     await connection.start(publisher.producer)
-    records = [counting.log_record(number, KEYS, "KSV-01") for number in range(events)]
     await publisher.publish(TopicPartition(topic, 0), records)
     await publisher.producer.stop()
 
 
-# --- the three workers; each prints its rate from the first batch to the last acknowledged fact ----------------------
+# --- the workers ----------------------
 
 
-async def _work_carrier(connection: Connection, stem: str, log_topic: str, events: int) -> float:
-    fold = counting.fold(log_topic, f"{stem}.facts", f"{stem}.snapshots")
-    reader = Reader(Carrier(fold, REFERENCE, 1, connection, f"hub.region.{stem}"), connection)
+async def _work_carrier(connection: Connection, stem: str, events: int) -> _Run:
+    fold = counting.fold("bench.long", f"{stem}.facts", f"{stem}.snapshots")
+    return await _carry(connection, stem, events, fold, REFERENCE)
+
+
+async def _work_region(connection: Connection, stem: str, events: int) -> _Run:
+    fold = replace(
+        FOLDS["region"], log_topic="bench.region", facts_topic=f"{stem}.facts", snapshots_topic=f"{stem}.snapshots"
+    )
+    return await _carry(connection, stem, events, fold, nation.REFERENCE)
+
+
+async def _carry(connection: Connection, stem: str, events: int, fold: Fold, reference: Reference) -> _Run:
+    reader = Reader(Carrier(fold, reference, 1, connection, f"hub.region.{stem}"), connection)
     app = create_app()
     attach(app, reader)
     await app.start()
     await _until(lambda: reader.ready)
-    started = time.perf_counter()
+    watch = _Watch()
     await _until(lambda: reader.handled >= events)
-    took = time.perf_counter() - started
+    run = watch.run(events)
     await app.stop()
-    return events / took
+    return run
 
 
-async def _work_bare(connection: Connection, stem: str, log_topic: str, events: int) -> float:
+class _Watch:
+    """Wall clock and CPU since it was made."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def run(self, events: int) -> _Run:
+        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+        return _Run(events / wall, cpu / events * 1e6)
+
+
+async def _work_bare(connection: Connection, stem: str, events: int) -> _Run:
     consumer = connection.group_consumer(f"bench.{stem}")
     publisher = Publisher(connection.producer())
     await connection.start(publisher.producer)
-    consumer.subscribe([log_topic])
+    consumer.subscribe(["bench.long"])
     await connection.start(consumer)
     await _until(lambda: bool(consumer.assignment()))
     target = TopicPartition(f"{stem}.facts", 0)
     counts: dict[str, int] = {}
     handled = 0
-    started = time.perf_counter()
+    watch = _Watch()
     while handled < events:
         for source, records in (await consumer.getmany(timeout_ms=200, max_records=LIMITS.poll_records_max)).items():
             await publisher.publish(target, [_count(counts, record) for record in records])
             handled += len(records)
             await consumer.commit({source: records[-1].offset + 1})
-    took = time.perf_counter() - started
+    run = watch.run(events)
     await consumer.stop()
     await publisher.producer.stop()
-    return events / took
+    return run
 
 
 async def _until(holds: Callable[[], bool]) -> None:
@@ -195,7 +255,7 @@ def _count(counts: dict[str, int], record: ConsumerRecord) -> Record:
     return Record(record.key, codec.encode(fact), kept, record.timestamp)
 
 
-async def _work_plain(connection: Connection, stem: str, log_topic: str, events: int) -> float:
+async def _work_plain(connection: Connection, stem: str, events: int) -> _Run:
     import faust
 
     app = faust.App(
@@ -210,31 +270,31 @@ async def _work_plain(connection: Connection, stem: str, log_topic: str, events:
         value_serializer="raw",
         key_serializer="raw",
     )
-    source = app.topic(log_topic, value_type=bytes, value_serializer="raw", key_serializer="raw")
+    source = app.topic("bench.short", value_type=bytes, value_serializer="raw", key_serializer="raw")
     facts = app.topic(f"{stem}.facts", value_type=bytes, value_serializer="raw", key_serializer="raw")
     counts = app.Table("counts", default=int, partitions=1, key_type=str, value_type=int)
-    seen = {"events": 0, "started": 0.0, "ended": 0.0}
-    done = asyncio.Event()
+    seen = 0
+    watch: _Watch | None = None
+    done: asyncio.Future[_Run] = asyncio.get_running_loop().create_future()
 
     @app.agent(source)
     async def count(stream: Any) -> None:
+        nonlocal seen, watch
         async for value in stream:
-            if not seen["started"]:
-                seen["started"] = time.perf_counter()
+            watch = watch or _Watch()
             event = codec.decode(value)
             counts[event.record_id] += 1
             fact = counting.counted("bench", event.record_id, counts[event.record_id])
             await facts.send(key=event.record_id.encode(), value=codec.encode(fact))
-            seen["events"] += 1
-            if seen["events"] == events:
+            seen += 1
+            if seen == events:
                 await app.producer.flush()
-                seen["ended"] = time.perf_counter()
-                done.set()
+                done.set_result(watch.run(events))
 
     await app.start()
-    await asyncio.wait_for(done.wait(), 240)
+    run = await asyncio.wait_for(done, 240)
     await app.stop()
-    return events / (seen["ended"] - seen["started"])
+    return run
 
 
 # --- where the time goes, in this process ----------------------------------------------------------------------------
@@ -257,6 +317,31 @@ def _cost_of_parts(events: int = 5_000) -> list[tuple[str, float]]:
     ]
 
 
+class _TimedRules:
+    """The rules, with the time that `decide` takes."""
+
+    def __init__(self, rules: Rules[Any]) -> None:
+        self._rules = rules
+        self.name, self.state_version = rules.name, rules.state_version
+        self.open, self.restore, self.changed_parts = rules.open, rules.restore, rules.changed_parts
+        self.spent_s = 0.0
+
+    def decide(self, state: Any, logged: Any) -> Sequence[Any]:
+        started = time.perf_counter()
+        facts = self._rules.decide(state, logged)
+        self.spent_s += time.perf_counter() - started
+        return facts
+
+
+def _region_in_process(log: Sequence[LogRecord]) -> tuple[float, float]:
+    """Microseconds per event of the oracle's path (decode, decide, encode), and of `decide` alone."""
+    whole = min(_timed(lambda: FOLDS["region"].machine(nation.REFERENCE, 0).apply(log), len(log)) for _ in range(RUNS))
+    machine = FOLDS["region"].machine(nation.REFERENCE, 0)
+    machine.rules = rules = _TimedRules(machine.rules)
+    machine.apply(log)
+    return whole, rules.spent_s / len(log) * 1e6
+
+
 def _timed(work: Callable[[], object], events: int) -> float:
     started = time.perf_counter()
     work()
@@ -266,27 +351,69 @@ def _timed(work: Callable[[], object], events: int) -> float:
 # --- latency: what a hop costs when nothing is done in it -------------------------------------------------------------
 
 
-async def _chain_latency(cluster: KafkaCluster, connection: Connection) -> tuple[float, float]:
-    """Milliseconds p50 and p99 from the append to the arrival behind three relays that copy and decide nothing."""
+async def _chain_latency(cluster: KafkaCluster, connection: Connection) -> _Latency:
+    """From sending to the arrival behind three relays that copy and decide nothing."""
     stem = f"bench.chain.{uuid.uuid4().hex[:8]}"
     hops = [f"{stem}.{number}" for number in range(4)]
     await asyncio.to_thread(_create, cluster, *hops)
+    jobs = [
+        Relay(f"hop-{number}", f"{stem}.hop-{number}", [source], _copy_to(target), connection)
+        for number, (source, target) in enumerate(itertools.pairwise(hops))
+    ]
+    values = [b"%d" % number for number in range(LATENCY_EVENTS)]
+    return await _latency(connection, jobs, hops[0], values, hops[-1], lambda record: int(record.value))
+
+
+async def _receipt_latency(cluster: KafkaCluster, connection: Connection) -> _Latency:
+    """From a package's send to its receipt: intake, the region fold and delivery as they are."""
+    admin = cluster.admin()
+    wanted = [NewTopic(t.name, t.partitions, 1, config=t.config) for t in catalogue.topics_for(nation.REFERENCE)]
+    for outcome in admin.create_topics(wanted).values():
+        await asyncio.to_thread(outcome.result)
+    for tenant, event in nation.opening():
+        await _write(connection, catalogue.inbox(tenant), [Record(b"k", codec.encode(event))])
+    jobs: list[Job] = [
+        intake.relay("intake", "hub.intake.bench", nation.REFERENCE, connection),
+        Carrier(FOLDS["region"], nation.REFERENCE, 1, connection, "hub.region.bench"),
+        delivery.relay("delivery", "hub.delivery.bench", nation.REFERENCE, connection),
+    ]
+    values = [codec.encode(event) for event in nation.registrations(LATENCY_EVENTS)]
+    source = catalogue.inbox(nation.PACKAGE)
+    target = catalogue.out_topic("receipts", nation.PACKAGE)
+    return await _latency(connection, jobs, source, values, target, _inbox_offset)
+
+
+async def _latency(
+    connection: Connection,
+    jobs: Sequence[Job],
+    source: str,
+    values: Sequence[bytes],
+    target: str,
+    number_of: Callable[[ConsumerRecord], int],
+) -> _Latency:
+    """Send at a steady rate, and match what arrives with what was sent by its number."""
     app = create_app()
-    for number, (source, target) in enumerate(itertools.pairwise(hops)):
-        relay = Relay(f"hop-{number}", f"{stem}.hop-{number}", [source], _copy_to(target), connection)
-        attach(app, Reader(relay, connection))
+    readers = [Reader(job, connection) for job in jobs]
+    for reader in readers:
+        attach(app, reader)
     await app.start()
+    await _until(lambda: all(reader.ready for reader in readers))
+    await asyncio.sleep(1)
     consumer = connection.lone_consumer()
     await connection.start(consumer)
     try:
-        consumer.assign([TopicPartition(hops[-1], 0)])
-        receiving = asyncio.create_task(_receive(consumer, LATENCY_EVENTS))
-        await _send_steadily(connection, hops[0])
-        waits = sorted(await asyncio.wait_for(receiving, 60))
+        consumer.assign([TopicPartition(target, 0)])
+        receiving = asyncio.create_task(_receive(consumer, len(values), number_of))
+        sent = await _send_steadily(connection, source, values)
+        arrived = await asyncio.wait_for(receiving, 120)
     finally:
         await consumer.stop()
         await app.stop()
-    return waits[len(waits) // 2], waits[len(waits) * 99 // 100]
+    return _Latency.of((arrived[number] - at) * 1000 for number, at in enumerate(sent))
+
+
+def _inbox_offset(receipt: ConsumerRecord) -> int:
+    return int(dict(receipt.headers)["ce_hubsrc"].rpartition(b"/")[2])
 
 
 def _copy_to(topic: str) -> Callable[[ConsumerRecord], Sequence[Piece]]:
@@ -298,44 +425,50 @@ def _copy_to(topic: str) -> Callable[[ConsumerRecord], Sequence[Piece]]:
     return copy
 
 
-async def _send_steadily(connection: Connection, topic: str) -> None:
+async def _send_steadily(connection: Connection, topic: str, values: Sequence[bytes]) -> list[float]:
     producer = connection.producer()
     await connection.start(producer)
-    await asyncio.sleep(2)  # the relays have joined their groups by then
+    await producer.partitions_for(topic)
+    sent: list[float] = []
     started = time.perf_counter()
-    for number in range(LATENCY_EVENTS):
-        due = started + number / LATENCY_PER_S
-        if (wait := due - time.perf_counter()) > 0:
+    for number, value in enumerate(values):
+        if (wait := started + number / LATENCY_PER_S - time.perf_counter()) > 0:
             await asyncio.sleep(wait)
-        await producer.send(topic, b"%.6f" % time.time(), partition=0)
+        sent.append(time.perf_counter())
+        await producer.send(topic, value, partition=0)
     await producer.flush()
     await producer.stop()
+    return sent
 
 
-async def _receive(consumer: AIOKafkaConsumer, events: int) -> list[float]:
-    waits: list[float] = []
-    while len(waits) < events:
+async def _receive(
+    consumer: AIOKafkaConsumer, events: int, number_of: Callable[[ConsumerRecord], int]
+) -> dict[int, float]:
+    arrived: dict[int, float] = {}
+    while len(arrived) < events:
         for records in (await consumer.getmany(timeout_ms=200)).values():
-            now = time.time()
-            waits.extend((now - float(record.value)) * 1000 for record in records)
-    return waits
+            now = time.perf_counter()
+            for record in records:
+                arrived.setdefault(number_of(record), now)
+    return arrived
 
 
 def main() -> None:
-    """One worker: its name, stem, log topic, events, brokers and user as arguments, the password on stdin."""
-    name, stem, log_topic, events, bootstrap, user = sys.argv[1:]
+    """One worker: its name, stem, events, brokers and user as arguments, the password on stdin."""
+    name, stem, events, bootstrap, user = sys.argv[1:]
     password = sys.stdin.read()
     configure(Settings())
-    workers: dict[str, Callable[[Connection, str, str, int], Awaitable[float]]] = {
+    workers: dict[str, Callable[[Connection, str, int], Awaitable[_Run]]] = {
         "carrier": _work_carrier,
+        "region": _work_region,
         "bare": _work_bare,
         "plain": _work_plain,
     }
 
-    async def work() -> float:
-        return await workers[name](Connection(bootstrap, user, password, limits=LIMITS), stem, log_topic, int(events))
+    async def work() -> _Run:
+        return await workers[name](Connection(bootstrap, user, password, limits=LIMITS), stem, int(events))
 
-    print(json.dumps({"events_per_s": asyncio.run(work())}))  # noqa: T201  # what the parent process reads
+    print(json.dumps(asdict(asyncio.run(work()))))  # noqa: T201  # what the parent process reads
 
 
 if __name__ == "__main__":
