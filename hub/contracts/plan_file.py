@@ -36,9 +36,8 @@ class _PlainLoader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem="an alias (*name)", problem_mark=self._here())
         return super().compose_node(parent, index)
 
-    def _here(self) -> yaml.Mark:
-        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
-        return event.start_mark
+    def _here(self) -> Any:
+        return self.peek_event().start_mark  # type: ignore[no-untyped-call]
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         names = [self.construct_object(key, deep=True) for key, _ in node.value]
