@@ -37,10 +37,10 @@ def start_day(case: Case, today: date) -> None:
         close_share_month(case, month_of(before))
     case.state.start_day(today)
     _forget(case, today, month_changed=before is not None and month_of(before) != month_of(today))
+    tell_alerts(case, case.state.alerts.start_day(today, case.state.plan.alerts))
     if is_region:
         _publish_plan(case, today)
         missed = check_minimal_care(case, today)
-        tell_alerts(case, case.state.alerts.start_day(today, case.state.plan.alerts))
         judgement = judge_colour(case)
         assert judgement is not None
         request_capacity(case, judgement)

@@ -62,7 +62,7 @@ def test_every_input_type_has_a_rule() -> None:
     assert set(RULES) | {e.DayStarted} == set(INPUT_KINDS)
 
 
-@pytest.mark.parametrize("kind", sorted(INPUT_KINDS, key=lambda kind: kind.__name__))
+@pytest.mark.parametrize("kind", sorted(INPUT_KINDS, key=str))
 def test_receipts_name_types_as_the_codec_does(kind: type[Any]) -> None:
     """One name for one type, in headers and in receipts."""
     assert record_type(kind) == type_name(kind)

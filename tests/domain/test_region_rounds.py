@@ -1,0 +1,268 @@
+"""The waiting list in red: who is asked, who answers, what everybody may know (rules 25 to 30, DESIGN spine 8)."""
+
+from typing import Any
+
+import pytest
+
+from hub.domain import events as e
+from hub.domain.facts import AllocationStated, DayClosed, MediationRequested
+from hub.domain.identifiers import Agb, RecordId, TenantId, is_record_id, looks_like_identity
+from hub.domain.words import (
+    AllocationAnswer,
+    AllocationStatus,
+    DeclaredColour,
+    DeclineReason,
+    LinkKind,
+    OverrideOutcome,
+    OverrideReason,
+    RemovalReason,
+)
+from tests.domain.region_world import (
+    ALFA,
+    BETA,
+    DAY_1,
+    FIRST_INSURER,
+    GAMMA,
+    HERE,
+    INS_1,
+    INS_2,
+    KSV,
+    LINDE,
+    LIST,
+    POSTCODE,
+    ROOS,
+    SECOND_INSURER,
+    World,
+    capacity,
+    contract,
+    day,
+    of_type,
+    registration,
+    registration_ref,
+    removed,
+    waiting,
+    waiting_ref,
+)
+
+URGENT = day(6)
+
+
+def red(world: World) -> None:
+    """The KSV declares red for as long as it takes."""
+    colour = e.ColourDeclared(
+        record_id=RecordId("k1"), version=1, region=HERE, colour=DeclaredColour.RED, valid_from=DAY_1
+    )
+    world.given(colour, KSV)
+
+
+@pytest.fixture
+def world() -> World:
+    """Monday; Roos (Alfa) and Linde (Beta) are contracted by one insurer and have room; the region is red."""
+    world = World()
+    for provider, tenant in ((ROOS, ALFA), (LINDE, BETA)):
+        world.mandate(provider, tenant)
+        world.given(contract(provider), INS_1, home=False)
+        world.given(capacity(provider, hours=200), tenant)
+    world.starts_day(DAY_1)
+    red(world)
+    return world
+
+
+def stated(facts: list[Any], to: TenantId | None = None) -> list[AllocationStated]:
+    """What is said about proposals, to one tenant or to all."""
+    return [fact for fact in of_type(facts, AllocationStated) if to is None or fact.recipient == to]
+
+
+def proposed(world: World) -> tuple[str, Agb]:
+    """The one open proposal: id and provider."""
+    ((key, row),) = [(key, row) for key, row in world.state.proposals.items() if row.open]
+    return key, row.provider
+
+
+def package_of(provider: Agb) -> TenantId:
+    """Who speaks for a provider."""
+    return {ROOS: ALFA, LINDE: BETA}[provider]
+
+
+def answer(
+    key: str, provider: Agb, said: AllocationAnswer, reason: DeclineReason | None = None, record: str = "a1"
+) -> e.AllocationAnswered:
+    """A provider's answer."""
+    return e.AllocationAnswered(
+        record_id=RecordId(record), version=1, provider=provider, region=HERE, proposal_id=key, answer=said,
+        reason=reason,
+    )  # fmt: skip
+
+
+def override(outcome: OverrideOutcome, provider: Agb | None, reason: OverrideReason) -> e.AllocationOverridden:
+    """The coordinator decides."""
+    return e.AllocationOverridden(
+        record_id=RecordId("o1"), version=1, region=HERE, waiting_tenant=LIST, waiting_id=RecordId("w1"),
+        outcome=outcome, provider=provider, reason=reason,
+    )  # fmt: skip
+
+
+def test_who_is_not_urgent_waits_for_the_round_of_the_plans_weekdays(world: World) -> None:
+    """National defaults: Monday and Thursday."""
+    assert stated(world.given(waiting(), LIST)) == []
+    assert stated(world.starts_day(day(2))) == []
+    assert stated(world.starts_day(day(3))) == []
+    assert [fact.status for fact in stated(world.starts_day(day(4)), KSV)] == [AllocationStatus.PROPOSED]
+
+
+def test_an_urgent_client_is_proposed_in_the_round_of_her_event(world: World) -> None:
+    """Birth is due within days."""
+    said = stated(world.given(waiting(due_date=URGENT), LIST))
+    assert {fact.status for fact in said} == {AllocationStatus.PROPOSED}
+
+
+def test_package_tool_and_coordinator_each_hear_what_they_may(world: World) -> None:
+    """Due date and postcode never leave together; why-not stands in the coordinator's fact only."""
+    said = stated(world.given(waiting(due_date=URGENT), LIST))
+    key, provider = proposed(world)
+    package, tool, coordinator = said
+    assert [package.recipient, tool.recipient, coordinator.recipient] == [package_of(provider), LIST, KSV]
+    assert (package.waiting_id, package.pc4, package.birth_week, package.why_not) == (key, None, "2026-W10", ())
+    assert (tool.waiting_id, tool.provider, tool.why_not) == ("w1", provider, ())
+    other = LINDE if provider == ROOS else ROOS
+    assert [one.provider for one in coordinator.why_not] == [other]
+    assert package.care_minutes == 24 * 60
+    assert package.answer_by == day(2)
+
+
+def test_after_acceptance_the_package_learns_the_record_and_the_postcode(world: World) -> None:
+    """And no birth week any more."""
+    world.given(waiting(due_date=URGENT), LIST)
+    key, provider = proposed(world)
+    said = stated(world.given(answer(key, provider, AllocationAnswer.ACCEPTED), package_of(provider)))
+    assert [fact.status for fact in said] == [AllocationStatus.ACCEPTED] * 3
+    assert (said[0].waiting_id, said[0].pc4, said[0].birth_week) == ("w1", POSTCODE, None)
+    assert of_type(world.starts_day(day(2)), DayClosed)[0].waiting == 0
+
+
+def test_the_first_answer_counts_and_later_ones_are_told_so(world: World) -> None:
+    """The coordinator may answer too."""
+    world.given(waiting(due_date=URGENT), LIST)
+    key, provider = proposed(world)
+    world.given(answer(key, provider, AllocationAnswer.ACCEPTED), KSV)
+    late = world.given(answer(key, provider, AllocationAnswer.DECLINED, DeclineReason.NO_ROOM), package_of(provider))
+    assert late[0].code == "proposal_closed"
+
+
+def test_an_answer_for_somebody_else_is_refused(world: World) -> None:
+    """Neither another provider nor another package can answer."""
+    world.given(waiting(due_date=URGENT), LIST)
+    key, provider = proposed(world)
+    other = LINDE if provider == ROOS else ROOS
+    assert world.given(answer(key, other, AllocationAnswer.ACCEPTED), package_of(other))[0].code == "not_your_proposal"
+    assert world.given(answer(key, provider, AllocationAnswer.ACCEPTED), GAMMA)[0].code == "no_mandate"
+    assert world.given(answer("p-0", provider, AllocationAnswer.ACCEPTED), KSV)[0].code == "unknown_proposal"
+
+
+def test_after_a_decline_the_next_is_asked_at_once_and_nobody_twice(world: World) -> None:
+    """No ping-pong: two declines, and she is published as unplaced, once."""
+    world.given(waiting(due_date=URGENT), LIST)
+    first, provider = proposed(world)
+    declined = answer(first, provider, AllocationAnswer.DECLINED, DeclineReason.NO_ROOM)
+    said = stated(world.given(declined, package_of(provider)), KSV)
+    assert [fact.status for fact in said] == [AllocationStatus.DECLINED, AllocationStatus.PROPOSED]
+    second, other = proposed(world)
+    assert other != provider
+    declined = answer(second, other, AllocationAnswer.DECLINED, DeclineReason.NO_ROOM, "a2")
+    said = stated(world.given(declined, package_of(other)), KSV)
+    assert [(fact.status, fact.reason) for fact in said[1:]] == [(AllocationStatus.UNPLACED, "all_declined")]
+    assert stated(world.starts_day(day(2))) == [], "said once while the reason is the same"
+
+
+def test_silence_beyond_the_deadline_lapses_and_counts_as_a_decline(world: World) -> None:
+    """PROPOSAL: silence must not go round in circles."""
+    world.given(waiting(due_date=URGENT), LIST)
+    _, provider = proposed(world)
+    world.starts_day(day(2))
+    said = stated(world.starts_day(day(3)), KSV)
+    assert [fact.status for fact in said] == [AllocationStatus.EXPIRED, AllocationStatus.PROPOSED]
+    assert proposed(world)[1] != provider
+
+
+def test_a_client_who_leaves_the_list_takes_her_proposal_with_her(world: World) -> None:
+    """Withdrawal reaches everyone who was asked."""
+    world.given(waiting(due_date=URGENT), LIST)
+    said = stated(world.given(removed(reason=RemovalReason.PREGNANCY_ENDED), LIST))
+    assert {(fact.status, fact.reason) for fact in said} == {(AllocationStatus.WITHDRAWN, "pregnancy_ended")}
+
+
+def test_only_who_is_contracted_with_her_insurer_and_has_room_is_asked(world: World) -> None:
+    """Nobody beyond capacity, nobody without a contract."""
+    said = stated(world.given(waiting(due_date=URGENT, insurer=SECOND_INSURER), LIST), KSV)
+    assert [(fact.status, fact.reason) for fact in said] == [(AllocationStatus.UNPLACED, "no_contract")]
+    world.given(contract(ROOS, SECOND_INSURER), INS_2, home=False)
+    said = stated(world.starts_day(day(2)), KSV)
+    assert [(fact.status, fact.provider) for fact in said] == [(AllocationStatus.PROPOSED, ROOS)]
+    for provider in (ROOS, LINDE):
+        world.given(capacity(provider, hours=0, version=2), package_of(provider))
+    said = stated(world.given(waiting("w2", due_date=URGENT), LIST), KSV)
+    assert [(fact.status, fact.reason) for fact in said] == [(AllocationStatus.UNPLACED, "no_room")]
+
+
+def test_the_coordinator_places_by_phone_and_the_hub_keeps_to_it(world: World) -> None:
+    """The open proposal is overridden, and the provider carries what she placed."""
+    world.given(waiting(due_date=URGENT), LIST)
+    key, provider = proposed(world)
+    other = LINDE if provider == ROOS else ROOS
+    said = stated(world.given(override(OverrideOutcome.PLACED, other, OverrideReason.PLACED_BY_PHONE), KSV), KSV)
+    assert [fact.status for fact in said] == [AllocationStatus.OVERRIDDEN, AllocationStatus.ACCEPTED]
+    assert [row.placed_by for row in world.state.waiting.values()] == [other]
+    assert world.given(answer(key, provider, AllocationAnswer.ACCEPTED), KSV)[0].code == "proposal_closed"
+
+
+def test_what_the_coordinator_cancels_is_looked_for_anew(world: World) -> None:
+    """She waits again, and is urgent still."""
+    world.given(waiting(due_date=URGENT), LIST)
+    key, provider = proposed(world)
+    world.given(answer(key, provider, AllocationAnswer.ACCEPTED), KSV)
+    said = stated(world.given(override(OverrideOutcome.CANCELLED, None, OverrideReason.ENTERED_IN_ERROR), KSV), KSV)
+    assert [fact.status for fact in said] == [AllocationStatus.OVERRIDDEN, AllocationStatus.PROPOSED]
+
+
+def test_an_override_of_a_client_who_is_not_here_is_refused(world: World) -> None:
+    """The region says what it does not hold."""
+    said = world.given(override(OverrideOutcome.CANCELLED, None, OverrideReason.OTHER), KSV)
+    assert said[0].code == "unknown_record_here"
+
+
+@pytest.mark.parametrize("at_the_asked_provider", [True, False])
+def test_a_client_registered_meanwhile_closes_her_proposal(world: World, at_the_asked_provider: bool) -> None:
+    """At the provider that was asked it is a yes, and she counts as allocated; elsewhere the proposal is withdrawn."""
+    world.given(waiting(due_date=URGENT), LIST)
+    _, provider = proposed(world)
+    other = LINDE if provider == ROOS else ROOS
+    where = provider if at_the_asked_provider else other
+    tenant = package_of(where)
+    world.given(registration("r1", provider=where, due_date=URGENT), tenant)
+    link = e.LinkFound(
+        link_id="v1", kind=LinkKind.WAITING_AND_REGISTERED, first=waiting_ref(),
+        second=registration_ref("r1", tenant=tenant, provider=where), score_millibits=1, reasons=(), held=False,
+    )  # fmt: skip
+    said = stated(world.told(link), KSV)
+    expected = AllocationStatus.ACCEPTED if at_the_asked_provider else AllocationStatus.WITHDRAWN
+    assert [fact.status for fact in said] == [expected]
+    assert [row.from_list for row in world.state.registrations.values()] == [at_the_asked_provider]
+
+
+def test_in_green_her_insurer_is_asked_to_mediate_once() -> None:
+    """Rule 30: the insurer mediates while no orange is in force."""
+    world = World()
+    world.starts_day(DAY_1)
+    said = of_type(world.given(waiting(), LIST), MediationRequested)
+    assert [(fact.recipient, fact.waiting_id) for fact in said] == [(INS_1, "w1")]
+    assert of_type(world.starts_day(day(2)), MediationRequested) == []
+    assert FIRST_INSURER == "3311"
+
+
+def test_a_proposal_id_tells_nothing_and_is_fit_to_be_answered(world: World) -> None:
+    """It is opaque, and passes the checks that an answer's id must pass."""
+    world.given(waiting(due_date=URGENT), LIST)
+    key, _ = proposed(world)
+    assert is_record_id(key)
+    assert not looks_like_identity(key)
+    assert "w1" not in key
