@@ -20,7 +20,7 @@ from hub.domain.match_state import MatchState
 from hub.domain.words import RecordKind, SettledOutcome
 from hub.edge import EdgeEncoder, FileKey, PersonFields
 from hub.match_evaluation.columns import Table, read_table
-from hub.match_evaluation.trainer import model_of, train, warm_prior, STORIES
+from hub.match_evaluation.trainer import STORIES, model_of, prior_parts, train
 
 _DUE: Final = date(2030, 1, 1)
 _UNBOUNDED: Final = 1 << 60
@@ -109,9 +109,9 @@ def fold(refs: Sequence[RecordRef], identities: Sequence[Identity], dues: Sequen
     return Run(state, dict(links.values()), time.perf_counter() - began, latencies)
 
 
-def warm_model() -> MatchModel:
-    """The model of a cold start."""
-    return model_of(warm_prior(), [story.share for story in STORIES], "warm")
+def start_model() -> MatchModel:
+    """The model under which a file's patterns are first collected; no pair is predicted with it."""
+    return model_of(prior_parts(), [story.share for story in STORIES], "start")
 
 
 def evaluate_table(table: Table, key: FileKey | None = None, batch: int = 1) -> tuple[dict[str, object], dict[tuple[int, int], int]]:
@@ -120,7 +120,7 @@ def evaluate_table(table: Table, key: FileKey | None = None, batch: int = 1) -> 
     identities = encode_all(table.persons, key or FileKey.derived("evaluation"))
     encode_seconds = time.perf_counter() - started
     refs, dues = references(table), due_dates(table)
-    learned = train(fold(refs, identities, dues, warm_model()).state.patterns(), warm_prior(), "trained", across_per_within(table))
+    learned = train(fold(refs, identities, dues, start_model()).state.patterns(), prior_parts(), "trained", across_per_within(table))
     run = fold(refs, identities, dues, learned, batch=batch)
     size = max(1, len(refs))
     quantiles = sorted(run.latencies_ns) or [0]

@@ -140,7 +140,7 @@ Prior = dict[str, dict[str, list[float]]]
 
 
 def cold_prior() -> Prior:
-    """Figures by hand, with which the warm ones were learned."""
+    """The figures by hand that warm_priors.json holds."""
     prior: Prior = {}
     for part, kinds in _START.items():
         prior[part] = {}
@@ -152,8 +152,8 @@ def cold_prior() -> Prior:
     return prior
 
 
-def warm_prior() -> Prior:
-    """The committed priors, learned on generated Dutch clients (docs/matching.md tells how to learn them anew)."""
+def prior_parts() -> Prior:
+    """The committed priors by which every fit is steadied."""
     raw: Any = json.loads((files("hub.match_evaluation") / "warm_priors.json").read_text(encoding="utf-8"))
     prior: Prior = raw["parts"]
     return prior
