@@ -159,9 +159,10 @@ class Machine(Generic[S]):
             except Exception as problem:  # noqa: BLE001 - whatever a rule raises stops its region and no other
                 self._stop(region, record.offset, problem)
                 facts = []
-            bound = self.published.get(region, (-1, -1))
-            out.extend(fact for fact in facts if fact.position > bound)
-            self.next = max(self.next, record.offset + 1)
+            bound = self.published.get(region)
+            out += facts if bound is None else [fact for fact in facts if fact.position > bound]
+            if not below:
+                self.next = record.offset + 1
         return out
 
     def restore(self, parts: Mapping[bytes, bytes], marker: bytes | None) -> int:
@@ -262,21 +263,24 @@ class Machine(Generic[S]):
             content=headers.get("ce_hubcontent", b""),
             offset=record.offset,
         )
-        time, src = rfc3339(record.timestamp_ms), headers["ce_hubsrc"]
+        facts = self.rules.decide(slot.state, logged)
+        if not facts:
+            return []
+        time, src = ("ce_time", rfc3339(record.timestamp_ms)), ("ce_hubsrc", headers["ce_hubsrc"])
         return [
-            self._wrap(slot, fact, region, (record.offset, index), record.timestamp_ms, time, src)
-            for index, fact in enumerate(self.rules.decide(slot.state, logged))
+            self._wrap(slot.envelope, fact, region, (record.offset, index), record, time, src)
+            for index, fact in enumerate(facts)
         ]
 
     def _wrap(
         self,
-        slot: _Slot[S],
+        envelope: _Envelope,
         fact: Any,
         region: RegionCode,
         position: tuple[int, int],
-        timestamp_ms: int,
-        time: bytes,
-        src: bytes,
+        record: LogRecord,
+        time: tuple[str, bytes],
+        src: tuple[str, bytes],
     ) -> FactRecord:
         place = f"{self.partition}/{position[0]}/{position[1]}"
         headers = [
@@ -284,19 +288,18 @@ class Machine(Generic[S]):
             ("ce_id", (self._id_stem + place).encode()),
             self._source_header,
             _type_header(type(fact)),
-            ("ce_time", time),
+            time,
             ("ce_hubpos", place.encode()),
         ]
         if isinstance(fact, ReceiptIssued):
-            headers.append(("ce_hubsrc", src))
+            headers.append(src)
         if (topic := destination_topic(fact)) is not None:
-            sequence = slot.envelope.sequences.get(topic, 0) + 1
-            slot.envelope.sequences[topic] = sequence
+            sequence = envelope.sequences[topic] = envelope.sequences.get(topic, 0) + 1
             headers.append(("ce_hubdest", topic.encode()))
-            headers.append(("ce_sequence", str(sequence).encode()))
+            headers.append(("ce_sequence", b"%d" % sequence))
             if (kept := compaction_key(fact)) is not None:
                 headers.append(("ce_hubkey", kept.encode()))
-        return FactRecord(region.encode(), codec.encode(fact), headers, timestamp_ms, region, position)
+        return FactRecord(record.key, codec.encode(fact), headers, record.timestamp_ms, region, position)
 
 
 _type_headers: dict[type[Any], tuple[str, bytes]] = {}

@@ -6,9 +6,10 @@ acknowledged by the caller.
 """
 
 import asyncio
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced, UnknownTopicOrPartitionError
@@ -66,17 +67,13 @@ class Publisher:
 
     async def publish(self, target: TopicPartition, records: Sequence[Outgoing]) -> int:
         """Write records to one partition in order; the offset after the last. There must be at least one."""
-        end = 0
-        at = 0
+        end = at = 0
         try:
             while at < len(records):
-                batch = self.producer.create_batch()
-                start = at
-                while at < len(records) and self._append(batch, records[at]):
-                    at += 1
-                batch.close()
+                batch, count = self._batch(records, at)
+                at += count
                 acknowledged = await (await self.producer.send_batch(batch, target.topic, partition=target.partition))
-                end = int(acknowledged.offset) + at - start
+                end = int(acknowledged.offset) + count
         except ProducerFenced:
             raise
         except UnknownTopicOrPartitionError as problem:
@@ -105,9 +102,15 @@ class Publisher:
                 "changes: restore the topic, or open a new generation."
             )
 
-    @staticmethod
-    def _append(batch: object, record: Outgoing) -> bool:
-        appended = batch.append(  # type: ignore[attr-defined]  # aiokafka's builder has no exported type
-            key=record.key, value=record.value, headers=list(record.headers), timestamp=record.timestamp_ms
-        )
-        return appended is not None
+    def _batch(self, records: Sequence[Outgoing], start: int) -> tuple[Any, int]:
+        """A closed batch of the records from `start` that fit, and how many they are; always at least one."""
+        batch = self.producer.create_batch()
+        append = batch.append
+        count = 0
+        for record in itertools.islice(records, start, None):
+            headers = record.headers if type(record.headers) is list else list(record.headers)
+            if append(key=record.key, value=record.value, headers=headers, timestamp=record.timestamp_ms) is None:
+                break
+            count += 1
+        batch.close()
+        return batch, count

@@ -130,6 +130,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
         self._unloaded = tuple(sorted(assigned))
         if assigned:
             self.consumer.pause(*assigned)
+        self.ready = not assigned  # a stand-by without partitions has nothing to load
         log(PARTITIONS_ASSIGNED, role=self.job.name, partitions=len(assigned))
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
