@@ -126,7 +126,7 @@ def unborn_chance(births: BirthWeights, after_offset_days: int, offset_days: int
 
 
 @lru_cache(maxsize=8192)
-def _share_numerators(profile: tuple[int, ...], length_days: int) -> tuple[int, ...]:
+def share_numerators(profile: tuple[int, ...], length_days: int) -> tuple[int, ...]:
     """Parts of the care inside a period, by day of birth, from `len(profile) - 1` days before the period to its end."""
     days = range(1 - len(profile), length_days)
     return tuple(sum(part for k, part in enumerate(profile) if 0 <= day + k < length_days) for day in days)
@@ -140,7 +140,7 @@ def _moments(model: CareModel, start_offset: int, length_days: int, after_offset
 
 def _weigh(model: CareModel, weights: Sequence[int], first_day: int, length_days: int) -> CareMoments:
     """`first_day`: day of the first weight, counted from the start of the period."""
-    shares = _share_numerators(model.profile, length_days)
+    shares = share_numerators(model.profile, length_days)
     lead = model.care_days - 1
     care = care_squared = births = care_and_birth = 0
     for day in range(max(first_day, -lead), min(first_day + len(weights), length_days)):

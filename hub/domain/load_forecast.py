@@ -27,6 +27,7 @@ from hub.domain.birth_distribution import (
     CareModel,
     CareMoments,
     born_moments,
+    share_numerators,
     unborn_moments,
 )
 from hub.domain.chance import PERMILLE, Load
@@ -172,24 +173,29 @@ def expected_clients(
     without a figure expects nobody. A day that lies behind us expects nobody: who was born there is registered or
     waits.
     """
-    start, length = first_day(month), (first_day(Month(month + 1)) - first_day(month)).days
+    start, end = first_day(month).toordinal(), first_day(Month(month + 1)).toordinal()
+    before = first_day(Month(month - 1)).toordinal()
     curve, parts = plan.forecast.registration_curve_permille, sum(model.profile)
+    shares = share_numerators(model.profile, end - start)
+    lead, now = model.care_days - 1, today.toordinal()
     care = care_squared = births = care_at_birth = 0
-    for day in range(1 - model.care_days, length):
-        born_on = start + timedelta(days=day)
-        ahead = (born_on - today).days
-        clients = last_year.get(Month(month_of(born_on) - 12), 0)
-        if ahead < 0 or clients == 0:
+    for of_month, first, last, days in (
+        (Month(month - 1), start - lead, start, start - before),
+        (month, start, end, end - start),
+    ):
+        clients = last_year.get(Month(of_month - 12), 0)
+        if clients == 0:
             continue
-        unregistered = PERMILLE - (curve[ahead // 7] if ahead // 7 < len(curve) else 0)
-        days = (first_day(Month(month_of(born_on) + 1)) - first_day(month_of(born_on))).days
-        expected = clients * unregistered * (PARTS_PER_WHOLE // PERMILLE) // days
-        share = sum(part for k, part in enumerate(model.profile) if 0 <= day + k < length)
-        care += expected * share
-        care_squared += expected * share * share * PARTS_PER_WHOLE
-        if day >= 0:
-            births += expected * parts
-            care_at_birth += expected * share * parts * PARTS_PER_WHOLE
+        for born_on in range(max(first, now), last):
+            week = (born_on - now) // 7
+            unregistered = PERMILLE - (curve[week] if week < len(curve) else 0)
+            expected = clients * unregistered * (PARTS_PER_WHOLE // PERMILLE) // days
+            share = shares[born_on - start + lead]
+            care += expected * share
+            care_squared += expected * share * share * PARTS_PER_WHOLE
+            if born_on >= start:
+                births += expected * parts
+                care_at_birth += expected * share * parts * PARTS_PER_WHOLE
     return ExpectedClients(care, care_squared, births, care_at_birth)
 
 

@@ -59,9 +59,9 @@ class Mandates:
         )
         return None if best is None else best[2]
 
-    def is_bo_member(self, provider: Agb, today: date | None) -> bool:
-        """Whether a mandate in force says that the provider is a member of Bo (rule 4)."""
-        return any(row.bo_member and row.in_force(today) for row in self._of(provider).values())
+    def bo_members_on(self, today: date) -> frozenset[Agb]:
+        """Providers of whom a mandate in force says that they are a member of Bo (rule 4). A set has no order."""
+        return frozenset(row.provider for _, row in self.rows.unordered() if row.bo_member and row.in_force(today))
 
     def forget_ended(self, today: date, kept_days: int) -> None:
         """Forget mandates that ended so many days ago."""

@@ -19,7 +19,7 @@ from hub.domain.follow_up_rows import new_findings, new_requests
 from hub.domain.identifiers import Agb, RegionCode, TenantId
 from hub.domain.link_rows import new_links
 from hub.domain.mandates import Mandates
-from hub.domain.region_forecast import RegionForecast
+from hub.domain.region_forecast import RegionForecast, Surroundings
 from hub.domain.region_plan import PlanBook, RegionPlan, national_defaults
 from hub.domain.registrations import RegistrationRow, load_of, new_care, new_delivered, new_registrations
 from hub.domain.shards import Shards, encode_canonical
@@ -155,8 +155,10 @@ class RegionState:
         """Move to a day: from here on its plan holds, and every unborn child is known to be a day later."""
         self.head.day = today
         self.head.opened_on = self.head.opened_on or today
+        # The forecast makes its figures anew with the day; what surrounds it must be true before.
+        self.forecast.surroundings = self._surroundings(today)
+        self._around_changed = False
         self.forecast.start_day(today, self.plan)
-        self._around_changed = True
 
     def around_changed(self) -> None:
         """Something that the forecast takes from elsewhere changed: contracts, mandates, figures, measures."""
@@ -165,11 +167,12 @@ class RegionState:
     def current_forecast(self) -> RegionForecast:
         """The forecast with everything around it as it is now. It follows from the rows and is never stored."""
         if self._around_changed:
-            forecast, day = self.forecast, self.day or CLOCK_SILENT
-            providers = sorted({*forecast.loads.providers, *forecast.capacities.providers, *forecast.claims.providers})
-            forecast.surround(self.supply.surroundings(self.contracts, self.mandates, providers, day, forecast.months))
+            self.forecast.surround(self._surroundings(self.day or CLOCK_SILENT))
             self._around_changed = False
         return self.forecast
+
+    def _surroundings(self, today: date) -> Surroundings:
+        return self.supply.surroundings(self.contracts, self.mandates, today)
 
     def changed_parts(self) -> dict[str, bytes | None]:
         """Canonical bytes of each part changed since the last call; None for a part that is gone."""

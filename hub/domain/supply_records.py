@@ -40,14 +40,12 @@ def declare_capacity(case: Case, event: e.CapacityDeclared) -> Verdict:
     """A provider says what it can deliver; it may answer a capacity request."""
     case.state.forecast.declare_capacity(event)
     declared_since(case, event.provider, event.period_from, event.period_until)
-    case.state.around_changed()
     return APPLIED
 
 
 def declare_full(case: Case, event: e.FullDeclared) -> Verdict:
     """A provider says that it is full, or takes that back. What that is worth is judged with the colours (rule 13)."""
     case.state.forecast.declare_full(event)
-    case.state.around_changed()
     return APPLIED
 
 

@@ -1,13 +1,12 @@
 """What KSV, insurers and providers say around a region's capacity, as rows: measures, figures, guidelines, colours."""
 
-from collections.abc import Iterable
 from datetime import date
 from typing import Final
 
 import msgspec
 
 from hub.domain.contracts import Contracts
-from hub.domain.identifiers import Agb, Month
+from hub.domain.identifiers import Agb, Month, month_of
 from hub.domain.mandates import Mandates
 from hub.domain.region_forecast import Benchmark, Surroundings
 from hub.domain.shards import Shards
@@ -142,6 +141,10 @@ class SupplyRows:
         rows = [(row.adopted_on or date.min, key, row) for key, row in self.guidelines.items() if row.month == month]
         return max(rows, key=lambda row: row[:2])[2] if rows else None
 
+    def _guidelines(self) -> dict[Month, int]:
+        months = sorted({row.month for _, row in self.guidelines.unordered()})
+        return {month: row.minutes for month in months if (row := self.guideline_of(month)) is not None}
+
     def acknowledged(self, provider: Agb, kind: InForceKind, document_id: str, version: int) -> bool:
         """Whether a provider has taken note of this version or a later one."""
         return any(
@@ -150,9 +153,7 @@ class SupplyRows:
             for _, row in self.acknowledgements.unordered()
         )  # fmt: skip
 
-    def surroundings(
-        self, contracts: Contracts, mandates: Mandates, providers: Iterable[Agb], today: date, months: tuple[Month, ...]
-    ) -> Surroundings:
+    def surroundings(self, contracts: Contracts, mandates: Mandates, today: date) -> Surroundings:
         """What a forecast needs on a day. Where insurers differ, a lead insurer's benchmark speaks first."""
         benchmarks: dict[Month, Benchmark] = {}
         for _, row in sorted(self.benchmarks.items(), key=lambda pair: (not pair[1].lead, pair[1].insurer, pair[0])):
@@ -163,18 +164,18 @@ class SupplyRows:
         for _, known in self.figures.unordered():
             where = (known.provider, known.month)
             figures[where] = max(figures.get(where, 0), known.capacity_minutes)
-        contracted = contracts.contracted_on(today)
+        bound = sorted(contracts.contracted_on(today) | mandates.bo_members_on(today))
         running = self.measures_running(today)
         return Surroundings(
             benchmarks={month: benchmarks[month] for month in sorted(benchmarks)},
-            guidelines={month: it.minutes for month in months if (it := self.guideline_of(month)) is not None},
+            guidelines=self._guidelines(),
             insurer_minutes=figures,
-            binding={p: p in contracted or mandates.is_bo_member(p, today) for p in providers},
+            binding={provider: True for provider in bound},
             measures={row.provider: True for row in running if row.provider},
             region_measures=any(not row.provider for row in running),
             red_threats=tuple(
                 (row.month, row.provider or None)
                 for _, row in self.threats.items()
-                if row.signalled and row.month in months
+                if row.signalled and row.month >= month_of(today)
             ),
         )
