@@ -230,6 +230,18 @@ def allocate(
     _say(allocate_file(scenario), as_json)
 
 
+@app.command()
+def backtest(
+    seeds: Annotated[str, typer.Option(help="Seeds of simulated regions, as N,N,…")] = "101",
+    as_json: Json = False,
+) -> None:
+    """Hold the forecast of shortages against what happens in regions that it was not tuned on."""
+    from hub.backtest.score import backtest as run
+    from hub.backtest.score import parse_seeds
+
+    _say(run(parse_seeds(seeds)), as_json)
+
+
 def main() -> None:
     """Entry point of `hub`."""
     try:
