@@ -10,12 +10,16 @@ and have not declined her. Her own preference settles a tie, then a lot. Where n
 has accepted yet are moved along the shortest chain that makes room: without it, who came first would decide how many
 are placed at all. An accepted proposal never moves.
 
+Before the round is published its own proposals are levelled: where a provider that could take a client carries less
+than hers does without her, she goes there, also over a chain of clients who each go to the next. So who happened to
+come first does not decide who bears most, and every explanation holds at the end of the round, whoever came after her.
+
 A round is a value in and a value out. Its result depends neither on the order in which clients or providers are given
 nor on providers' names.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -157,28 +161,26 @@ class Chosen(StrEnum):
     """Why this provider. The first that applies speaks."""
 
     GAVE_WAY = "gave_way"
-    """Her proposal was moved here, so that one more client could be placed where she was."""
+    """Her open proposal was moved here, so that one more client could be placed where she was."""
     MADE_ROOM = "made_room"
-    """Proposals of others were moved away, since nobody had room for her."""
+    """Open proposals of others were moved away, since nobody had room for her."""
     ONLY_CANDIDATE = "only_candidate"
     """Nobody else could take her."""
+    PREFERRED = "preferred"
+    """Nobody who could take her carries less, another carries as much, and she prefers this one."""
+    LOT = "lot"
+    """Nobody who could take her carries less, another carries as much, and she prefers neither: drawn."""
     LOWEST_BURDEN = "lowest_burden"
     """It carries least for its weight."""
-    PREFERRED = "preferred"
-    """Equal burdens, and she prefers it."""
-    LOT = "lot"
-    """Equal burdens, no preference among them: drawn."""
 
 
 class NotChosen(StrEnum):
-    """Why not that provider. The first that applies speaks."""
+    """Why not that provider, at the end of the round. The first that applies speaks."""
 
     NO_CONTRACT = "no_contract"
     NOT_IN_POSTCODE = "not_in_postcode"
     DECLINED_HER = "declined_her"
     REFUSED_BY_HER = "refused_by_her"
-    GAVE_WAY = "gave_way"
-    """She was placed here, and moved so that one more client could be."""
     NO_ROOM = "no_room"
     HIGHER_BURDEN = "higher_burden"
     NOT_PREFERRED = "not_preferred"
@@ -200,8 +202,8 @@ class Unplaceable(StrEnum):
 class PassedOver:
     """A provider that did not get this client. For the coordinator only.
 
-    `room_minutes` and `burden_minutes` (c + A, before dividing by the weight) are those of the moment of the choice;
-    None where the provider was out of the question whatever its figures.
+    `room_minutes` and `burden_minutes` (c + A, before dividing by the weight) are those of the end of the round; None
+    where the provider was out of the question whatever its figures.
     """
 
     provider: Agb
@@ -214,9 +216,9 @@ class PassedOver:
 class Placement:
     """A proposal of this round: this provider is asked to carry this client.
 
-    `moved` names the clients whose proposals were moved to make room for her. `burden_minutes` (c + A before her) and
-    `passed_over` (who might have taken her first, then who could not; each in the order of the AGB codes) are for the
-    coordinator only.
+    `moved` names the clients whose open proposals were moved to make room for her. `burden_minutes` (c + A without
+    her, at the end of the round) and `passed_over` (who might have taken her first, then who could not; each in the
+    order of the AGB codes) are for the coordinator only.
     """
 
     client: RecordId
@@ -293,6 +295,8 @@ def allocate(round_: Round) -> Outcome:
 
 _NEVER = 10**9
 """More minutes than any client is owed."""
+_Held = list[dict[RecordId, WaitingClient]]
+"""For each provider the clients that may still leave it, in order of urgency or of placing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +304,7 @@ class _Choice:
     """Providers that may take clients of one insurer in one PC4, and those that may not, each with its reason."""
 
     eligible: tuple[int, ...]
+    mask: int
     excluded: tuple[PassedOver, ...]
     when_nobody: Unplaceable
 
@@ -335,63 +340,175 @@ class _Book:
         self.burden = [bearer.carry_minutes + bearer.allocated_minutes for bearer in self.bearers]
         self.room = [bearer.room_minutes for bearer in self.bearers]
         self.choices: dict[tuple[Uzovi | None, Pc4], _Choice] = {}
-        self.fresh: list[dict[RecordId, WaitingClient]] = [{} for _ in self.bearers]
-        self.earlier: list[dict[RecordId, WaitingClient]] = [{} for _ in self.bearers]
-        self.original: dict[RecordId, int] = {}
-        by_id = {proposal.client.id: proposal for proposal in round_.open_proposals}
-        for client in in_order_of_urgency((proposal.client for proposal in round_.open_proposals), round_.rules):
-            provider = by_id[client.id].provider
+        self.fresh: _Held = [{} for _ in self.bearers]
+        self.earlier: _Held = [{} for _ in self.bearers]
+        self.at: dict[RecordId, int] = {}
+        proposed_to = {proposal.client.id: proposal.provider for proposal in round_.open_proposals}
+        self.open = in_order_of_urgency((proposal.client for proposal in round_.open_proposals), round_.rules)
+        for client in self.open:
+            provider = proposed_to[client.id]
             if provider not in self.index:
                 raise ValueError(f"found an open proposal to {provider}, expected one of the providers of the round")
-            self.original[client.id] = self.index[provider]
+            self.at[client.id] = self.index[provider]
             self.earlier[self.index[provider]][client.id] = client
-        self.placed: dict[RecordId, Placement] = {}
+        self.original = dict(self.at)
+        self.moved_for: dict[RecordId, tuple[RecordId, ...]] = {}
         self.dead_ends: dict[int, dict[int, int]] = {1: {}, 2: {}}
         self.lots: _Lots | None = None
 
     def run(self) -> Outcome:
-        unplaced: list[Unplaced] = []
-        offers: list[CentrumOffer] = []
-        for client in self.waiting:
-            refusal = self._place(client)
-            if refusal is None:
-                continue
-            nothing_owed = refusal.why is Unplaceable.NOTHING_OWED
-            if nothing_owed or client.kraamcentrum_declined or len(offers) >= self.round.rules.kraamcentrum_places:
-                unplaced.append(refusal)
-            else:
-                offers.append(CentrumOffer(client.id))
-        placements = tuple(self.placed[client.id] for client in self.waiting if client.id in self.placed)
-        moves = tuple(
-            Move(self.bearers[source].provider, self.placed[id_])
-            for id_, source in self.original.items()
-            if id_ in self.placed and self.placed[id_].provider != self.bearers[source].provider
+        left = self.waiting
+        while left:
+            still_left = [client for client in left if not self._place(client)]
+            settled = not self._level() or len(still_left) == len(left)
+            left = still_left
+            if settled:
+                break
+        moved = [client for client in self.open if self.at[client.id] != self.original[client.id]]
+        offers = [client for client in left if client.owed_minutes > 0 and not client.kraamcentrum_declined]
+        offered = {client.id for client in offers[: self.round.rules.kraamcentrum_places]}
+        return Outcome(
+            placements=tuple(self._explain(client) for client in self.waiting if client.id in self.at),
+            moves=tuple(
+                Move(self.bearers[self.original[client.id]].provider, self._explain(client)) for client in moved
+            ),
+            centrum_offers=tuple(CentrumOffer(client.id) for client in left if client.id in offered),
+            unplaced=tuple(self._refusal(client) for client in left if client.id not in offered),
         )
-        return Outcome(placements, moves, tuple(offers), tuple(unplaced))
 
-    def _place(self, client: WaitingClient) -> Unplaced | None:
-        """Places her, directly or over a chain; or says why not."""
+    def _place(self, client: WaitingClient) -> bool:
+        """Places her, directly or over a chain."""
         if client.owed_minutes <= 0:
-            return Unplaced(client.id, Unplaceable.NOTHING_OWED, ())
-        choice = self._choice(client)
-        best = self._lowest_burden(client, choice.eligible)
+            return False
+        eligible = self._choice(client).eligible
+        best = self._lowest_burden(client, eligible)
         if best is not None:
-            placement = self._explain(client, best, choice, moved_from=None)
-            self._put(client, best, placement)
-            return None
+            self._put(client, best)
+            return True
         barred = client.barred
-        open_to_her = [index for index in choice.eligible if self.bearers[index].provider not in barred]
-        chain = self._chain(client, open_to_her, (self.fresh,)) or (
-            self._chain(client, open_to_her, (self.fresh, self.earlier)) if self.original else []
-        )
+        entries = [index for index in eligible if self.bearers[index].provider not in barred]
+        chain = self._chain(client, entries, (self.fresh,))
+        if not chain and self.original:
+            chain = self._chain(client, entries, (self.fresh, self.earlier))
+            self.moved_for[client.id] = tuple(step.client.id for step in chain if step.client.id in self.original)
+        for step in chain:
+            self._take(step.client, step.source)
+            self._put(step.client, step.target)
         if chain:
-            self._follow(client, chain, choice)
-            return None
-        if not choice.eligible:
-            why = choice.when_nobody
-        else:
-            why = Unplaceable.NO_ROOM if open_to_her else Unplaceable.ALL_DECLINED
-        return Unplaced(client.id, why, self._passed_over(client, None, choice, moved_from=None))
+            self._put(client, chain[-1].source)
+        return bool(chain)
+
+    def _level(self) -> bool:
+        """Until each client of this round is where the rule would put her if she came last; whether anyone moved.
+
+        It ends: each move lowers Σ h·(burden of her provider without her), summed over the clients in any one order,
+        or leaves it equal and grants a preference.
+        """
+        mine = [*self.waiting, *(client for client in self.open if self.at[client.id] != self.original[client.id])]
+        mine = [client for client in mine if client.id in self.at]
+        amounts = sorted({client.owed_minutes for client in mine}, reverse=True)
+        moved = False
+        while True:
+            while self._level_each(mine):
+                moved = True
+            if not any([self._level_over_chains(owed) for owed in amounts]):
+                return moved
+            moved = True
+
+    def _level_each(self, clients: Iterable[WaitingClient]) -> bool:
+        moved = False
+        for client in clients:
+            source = self.at[client.id]
+            target = self._better(client, source)
+            if target != source:
+                self._take(client, source)
+                self._put(client, target)
+                moved = True
+        return moved
+
+    def _level_over_chains(self, owed: int) -> bool:
+        """Clients who are owed the same each go one provider further, from one that carries more to one that does less.
+
+        Only the two ends change what they carry. Providers are bits of a mask here: who can be reached from whom is
+        found without looking at the clients again.
+        """
+        onward = [self._onward_mask(index, owed) for index in range(len(self.bearers))]
+        moved = False
+        while (way := self._levelling_way(onward, owed)) is not None:
+            for source, target in zip(way[-2::-1], way[:0:-1], strict=True):
+                mover = next(one for one in self.fresh[source].values() if self._may_go(one, owed, target))
+                self._take(mover, source)
+                self._put(mover, target)
+            for index in way:
+                onward[index] = self._onward_mask(index, owed)
+            moved = True
+        return moved
+
+    def _may_go(self, client: WaitingClient, owed: int, target: int) -> bool:
+        return client.owed_minutes == owed and bool(self._mask(client) >> target & 1)
+
+    def _onward_mask(self, index: int, owed: int) -> int:
+        mask = 0
+        for client in self.fresh[index].values():
+            if client.owed_minutes == owed:
+                mask |= self._mask(client)
+        return mask & ~(1 << index)
+
+    def _mask(self, client: WaitingClient) -> int:
+        mask = self._choice(client).mask
+        for provider in client.barred:
+            if provider in self.index:
+                mask &= ~(1 << self.index[provider])
+        return mask
+
+    def _levelling_way(self, onward: Sequence[int], owed: int) -> list[int] | None:
+        """From the provider that carries most, the shortest way to the one that carries least and has room."""
+        by_burden = sorted(range(len(self.bearers)), key=cmp_to_key(self._burden_order))
+        for source in reversed(by_burden):
+            if not onward[source]:
+                continue
+            less = [
+                index
+                for index in by_burden
+                if self.room[index] >= owed
+                and self.burden[index] * self.weight[source] < (self.burden[source] - owed) * self.weight[index]
+            ]
+            if not less:
+                continue
+            came_from = {source: source}
+            queue = deque([source])
+            while queue:
+                here = queue.popleft()
+                for index in by_burden:
+                    if index not in came_from and onward[here] >> index & 1:
+                        came_from[index] = here
+                        queue.append(index)
+            target = next((index for index in less if index in came_from), None)
+            if target is not None:
+                way = [target]
+                while way[-1] != source:
+                    way.append(came_from[way[-1]])
+                return way[::-1]
+        return None
+
+    def _burden_order(self, one: int, other: int) -> int:
+        difference = self.burden[one] * self.weight[other] - self.burden[other] * self.weight[one]
+        if difference or one == other:
+            return difference
+        nobody = RecordId("")
+        return -1 if self._drawn(nobody, one) < self._drawn(nobody, other) else 1
+
+    def _better(self, client: WaitingClient, source: int) -> int:
+        """Who could take her and carries less than her provider does without her; that provider itself if nobody."""
+        owed, barred, preferred = client.owed_minutes, client.barred, client.preferred
+        best, least = source, self.burden[source] - owed
+        for index in self._choice(client).eligible:
+            if index == source or self.room[index] < owed or (barred and self.bearers[index].provider in barred):
+                continue
+            difference = self.burden[index] * self.weight[best] - least * self.weight[index]
+            if difference < 0 or (difference == 0 and self.bearers[index].provider == preferred):
+                best, least = index, self.burden[index]
+        return best
 
     def _choice(self, client: WaitingClient) -> _Choice:
         key = (client.insurer, client.pc4)
@@ -413,7 +530,7 @@ class _Book:
                 when_nobody = Unplaceable.NO_PROVIDER_SERVES_POSTCODE
             else:
                 excluded.append(PassedOver(bearer.provider, NotChosen.NO_CONTRACT))
-        return _Choice(tuple(eligible), tuple(excluded), when_nobody)
+        return _Choice(tuple(eligible), sum(1 << index for index in eligible), tuple(excluded), when_nobody)
 
     def _lowest_burden(self, client: WaitingClient, eligible: Iterable[int]) -> int | None:
         """The provider that carries least for its weight, among those with room for all that she is owed."""
@@ -436,15 +553,15 @@ class _Book:
                 return True
             if self.bearers[other].provider == client.preferred:
                 return False
-        return self._lot(client, one) < self._lot(client, other)
+        return self._drawn(client.id, one) < self._drawn(client.id, other)
 
-    def _lot(self, client: WaitingClient, index: int) -> tuple[bytes, bytes]:
+    def _drawn(self, client: RecordId, index: int) -> tuple[bytes, bytes]:
         if self.lots is None:
             self.lots = _Lots(self.round)
-        return self.lots.draw(client.id, self.bearers[index].provider)
+        return self.lots.draw(client, self.bearers[index].provider)
 
-    def _put(self, client: WaitingClient, index: int, placement: Placement) -> None:
-        self.placed[client.id] = placement
+    def _put(self, client: WaitingClient, index: int) -> None:
+        self.at[client.id] = index
         (self.earlier if client.id in self.original else self.fresh)[index][client.id] = client
         self.burden[index] += client.owed_minutes
         self.room[index] -= client.owed_minutes
@@ -457,23 +574,19 @@ class _Book:
         self.burden[index] -= client.owed_minutes
         self.room[index] += client.owed_minutes
 
-    def _chain(
-        self,
-        client: WaitingClient,
-        entries: Sequence[int],
-        movable: Sequence[Sequence[Mapping[RecordId, WaitingClient]]],
-    ) -> list[_Step]:
+    def _chain(self, client: WaitingClient, entries: Sequence[int], movable: Sequence[_Held]) -> list[_Step]:
         """The shortest chain of moves after which some provider in `entries` has room for her; empty if there is none.
 
         Breadth first over providers, the least burdened first; of each provider one client of `movable` may leave.
         Exact where all are owed the same; where they are not, a chain that would need two clients to leave one
-        provider is not found.
+        provider is not found. The free end of the chain comes first.
         """
         owed, dead_ends = client.owed_minutes, self.dead_ends[len(movable)]
         entering = {index: owed for index in entries if dead_ends.get(index, _NEVER) > owed}
         if not entering:
             return []
-        rank = self._rank_by_burden(client)
+        in_turn = sorted(range(len(self.bearers)), key=cmp_to_key(self._burden_order))
+        rank = {index: place for place, index in enumerate(in_turn)}
         queue = deque(sorted(entering, key=rank.__getitem__))
         arrived_by: dict[int, _Step] = {}
         while queue:
@@ -500,12 +613,6 @@ class _Book:
             dead_ends[index] = min(minutes, dead_ends.get(index, minutes))
         return []
 
-    def _rank_by_burden(self, client: WaitingClient) -> dict[int, int]:
-        def compare(one: int, other: int) -> int:
-            return -1 if self._comes_before(client, one, other) else 1
-
-        return {index: rank for rank, index in enumerate(sorted(range(len(self.bearers)), key=cmp_to_key(compare)))}
-
     @staticmethod
     def _way_to(index: int, arrived_by: dict[int, _Step]) -> frozenset[int]:
         """Where the chain has been: what room it has there is spoken for."""
@@ -517,39 +624,17 @@ class _Book:
 
     @staticmethod
     def _trace(last: _Step, arrived_by: dict[int, _Step]) -> list[_Step]:
-        """The chain from its free end back to where she enters."""
         steps = [last]
         while steps[-1].source in arrived_by:
             steps.append(arrived_by[steps[-1].source])
         return steps
 
-    def _follow(self, client: WaitingClient, chain: Sequence[_Step], choice: _Choice) -> None:
-        entered = chain[-1].source
-        hers = self._explain(client, entered, choice, None, moved=tuple(step.client.id for step in chain))
-        for step in chain:
-            before = self.placed.get(step.client.id)
-            placement = self._explain(
-                step.client,
-                step.target,
-                self._choice(step.client),
-                moved_from=step.source,
-                moved=() if before is None else before.moved,
-            )
-            self._take(step.client, step.source)
-            self._put(step.client, step.target, placement)
-        self._put(client, entered, hers)
-
-    def _explain(
-        self,
-        client: WaitingClient,
-        chosen: int,
-        choice: _Choice,
-        moved_from: int | None,
-        moved: tuple[RecordId, ...] = (),
-    ) -> Placement:
-        passed_over = self._passed_over(client, chosen, choice, moved_from)
+    def _explain(self, client: WaitingClient) -> Placement:
+        chosen = self.at[client.id]
+        passed_over = self._passed_over(client, chosen)
         others = {passed.why for passed in passed_over}
-        if moved_from is not None:
+        moved = self.moved_for.get(client.id, ())
+        if client.id in self.original:
             why = Chosen.GAVE_WAY
         elif moved:
             why = Chosen.MADE_ROOM
@@ -566,19 +651,30 @@ class _Book:
             provider=self.bearers[chosen].provider,
             minutes=client.owed_minutes,
             why=why,
-            burden_minutes=self.burden[chosen],
+            burden_minutes=self.burden[chosen] - client.owed_minutes,
             passed_over=passed_over,
             moved=moved,
         )
 
-    def _passed_over(
-        self, client: WaitingClient, chosen: int | None, choice: _Choice, moved_from: int | None
-    ) -> tuple[PassedOver, ...]:
+    def _refusal(self, client: WaitingClient) -> Unplaced:
+        if client.owed_minutes <= 0:
+            return Unplaced(client.id, Unplaceable.NOTHING_OWED, ())
+        choice, barred = self._choice(client), client.barred
+        if not choice.eligible:
+            why = choice.when_nobody
+        elif all(self.bearers[index].provider in barred for index in choice.eligible):
+            why = Unplaceable.ALL_DECLINED
+        else:
+            why = Unplaceable.NO_ROOM
+        return Unplaced(client.id, why, self._passed_over(client, None))
+
+    def _passed_over(self, client: WaitingClient, chosen: int | None) -> tuple[PassedOver, ...]:
+        choice = self._choice(client)
         return (
             *(
                 PassedOver(
                     self.bearers[index].provider,
-                    NotChosen.GAVE_WAY if index == moved_from else self._why_not(client, index, chosen),
+                    self._why_not(client, index, chosen),
                     self.room[index],
                     self.burden[index],
                 )
@@ -596,7 +692,8 @@ class _Book:
             return NotChosen.REFUSED_BY_HER
         if chosen is None or self.room[index] < client.owed_minutes:
             return NotChosen.NO_ROOM
-        if self.burden[index] * self.weight[chosen] != self.burden[chosen] * self.weight[index]:
+        without_her = self.burden[chosen] - client.owed_minutes
+        if self.burden[index] * self.weight[chosen] != without_her * self.weight[index]:
             return NotChosen.HIGHER_BURDEN
         if self.bearers[chosen].provider == client.preferred:
             return NotChosen.NOT_PREFERRED

@@ -200,6 +200,17 @@ def every_other_provider_has_a_reason(rules: ModuleType, case: Case) -> None:
                 assert (passed.why == "no_room") == (passed.room_minutes < client.owed_minutes)
 
 
+def nobody_who_could_take_her_carries_less(rules: ModuleType, case: Case) -> None:
+    """At the end of the round, whoever came after her: that is what her explanation says, and anyone can check it."""
+    bearers = {bearer.provider: bearer for bearer in case.round().bearers}
+    for placement in rules.allocate(case.round()).placements:
+        without_her = placement.burden_minutes / bearers[placement.provider].weight
+        for passed in placement.passed_over:
+            if passed.why in ("higher_burden", "not_preferred", "lot"):
+                burden = passed.burden_minutes / bearers[passed.provider].weight
+                assert burden > without_her if passed.why == "higher_burden" else burden == without_her
+
+
 def most_placed(case: Case, clients: list[WaitingClient]) -> list[RecordId]:
     """Kuhn's matching, in order of urgency: a second opinion that shares no line with the rule.
 
@@ -340,6 +351,7 @@ AXIOMS = [
     (nobody_waits_while_there_is_room, AMOUNTS),
     (every_client_is_answered_once, AMOUNTS),
     (every_other_provider_has_a_reason, AMOUNTS),
+    (nobody_who_could_take_her_carries_less, AMOUNTS | crowds()),
     (the_most_urgent_largest_set_is_placed, ONE_AMOUNT | crowds()),
     (more_capacity_places_no_fewer, ONE_AMOUNT | crowds()),
     (a_proposal_moves_only_to_place_one_more, ONE_AMOUNT),
@@ -373,11 +385,6 @@ MISTAKES = [
         Mistake("room is spent twice", "        self.room[index] -= client.owed_minutes\n", ""),
     ),
     (
-        nobody_is_asked_beyond_capacity,
-        crowds(owed=(FULL, LESS, 9 * 60)),
-        Mistake("a chain may bite its tail", "if index not in on_the_way]", "if index != source]"),
-    ),
-    (
         nobody_gets_less_than_she_is_owed,
         AMOUNTS,
         Mistake("the floor is bent", "minutes=client.owed_minutes", "minutes=min(client.owed_minutes, 1200)"),
@@ -401,7 +408,11 @@ MISTAKES = [
         AMOUNTS,
         Mistake("the last place stays empty", "if self.room[index] < owed or", "if self.room[index] <= owed or"),
     ),
-    (every_client_is_answered_once, AMOUNTS, Mistake("she is forgotten", "unplaced.append(refusal)", "pass")),
+    (
+        every_client_is_answered_once,
+        AMOUNTS,
+        Mistake("she is forgotten", "in left if client.id not in offered)", "in left[1:])"),
+    ),
     (
         every_other_provider_has_a_reason,
         AMOUNTS,
@@ -413,6 +424,11 @@ MISTAKES = [
         every_other_provider_has_a_reason,
         AMOUNTS,
         Mistake("excluded in silence", "            *choice.excluded,\n", ""),
+    ),
+    (
+        nobody_who_could_take_her_carries_less,
+        crowds(),
+        Mistake("who comes first decides", "settled = not self._level() or", "settled = True or"),
     ),
     (the_most_urgent_largest_set_is_placed, ONE_AMOUNT, NO_CHAINS),
     (
@@ -465,9 +481,8 @@ MISTAKES = [
         EVERYWHERE,
         Mistake(
             "the small are spared",
-            "difference = self.burden[one] * self.weight[other] - self.burden[other] * self.weight[one]",
-            "difference = (self.burden[one] + 9 * client.owed_minutes) * self.weight[other]"
-            " - (self.burden[other] + 9 * client.owed_minutes) * self.weight[one]",
+            "[bearer.carry_minutes + bearer.allocated_minutes for bearer in self.bearers]",
+            "[bearer.carry_minutes + bearer.allocated_minutes + 12960 for bearer in self.bearers]",
         ),
     ),
 ]
