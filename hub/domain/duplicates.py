@@ -18,7 +18,7 @@ from typing import Final
 
 from hub.domain.events import LinkEnded, LinkFound, MatchReason, RecordMoved, RecordRef, TenantHeld
 from hub.domain.identifiers import Agb, RecordId, RegionCode, TenantId
-from hub.domain.identity import Identity, check_identity
+from hub.domain.identity import FILTER_BYTES, Identity, check_identity
 from hub.domain.match_model import (
     MatchModel,
     Scorer,
@@ -119,12 +119,19 @@ class Matcher:
         if row.status == _CLOSED and ref.version <= row.version:
             return []
         others = [waiting for waiting in row.pending if waiting.version != ref.version]
-        row.pending = sorted([*others, Submitted(ref.version, due, encoding)], key=lambda one: one.version)[-PENDING_MAX:]
+        row.pending = sorted([*others, Submitted(ref.version, due, encoding)], key=lambda one: one.version)[
+            -PENDING_MAX:
+        ]
         state.put_row(number, row)
         return []
 
     def settle(
-        self, state: MatchState, ref: RecordRef, outcome: SettledOutcome, due_date: date, closed_by_transfer: bool = False
+        self,
+        state: MatchState,
+        ref: RecordRef,
+        outcome: SettledOutcome,
+        due_date: date,
+        closed_by_transfer: bool = False,
     ) -> list[Outcome]:
         """A region's judgement of a version. Where two regions hold one record, DESIGN spine 4 decides."""
         due = due_date.toordinal()
@@ -145,7 +152,12 @@ class Matcher:
                 return self._activate(state, number, row, ref, due)
 
     def take_over(
-        self, state: MatchState, provider: Agb, old: TenantId, new: TenantId, ids: Mapping[RecordId, RecordId] | None = None
+        self,
+        state: MatchState,
+        provider: Agb,
+        old: TenantId,
+        new: TenantId,
+        ids: Mapping[RecordId, RecordId] | None = None,
     ) -> list[Outcome]:
         """A provider's records go from one package to another; without `ids` they keep theirs. Links stand."""
         for number in state.numbers():
@@ -200,7 +212,7 @@ class Matcher:
         return out
 
     def release_hold(self, state: MatchState, name: TenantId) -> list[Outcome]:
-        """A person releases a tenant: its window starts anew, and the withheld links that still stand are said again."""
+        """A person releases a tenant: its window starts anew, and withheld links that still stand are said again."""
         tenant = state.tenants.get(name)
         if tenant is None or not tenant.held:
             return []
@@ -251,10 +263,14 @@ class Matcher:
         if row.status == _ACTIVE:
             if ref.version <= row.version:
                 if ref.region != row.region:
-                    out.append(RecordMoved(record=_at(ref, ref.region), version=row.version, new_region=RegionCode(row.region)))
+                    out.append(
+                        RecordMoved(record=_at(ref, ref.region), version=row.version, new_region=RegionCode(row.region))
+                    )
                 return out
             if ref.region != row.region:
-                out.append(RecordMoved(record=_at(ref, RegionCode(row.region)), version=ref.version, new_region=ref.region))
+                out.append(
+                    RecordMoved(record=_at(ref, RegionCode(row.region)), version=ref.version, new_region=ref.region)
+                )
         if due != row.due:
             state.drop_expiry(row.due + EXPIRY_DAYS, number)
             state.put_expiry(due + EXPIRY_DAYS, number)
@@ -267,7 +283,9 @@ class Matcher:
         return out + self._encode(state, number, row, encoding)
 
     def _close(self, state: MatchState, number: int, row: Row, ref: RecordRef, by_transfer: bool) -> list[Outcome]:
-        if row.status == _ACTIVE and (ref.version < row.version or (ref.region != row.region and ref.version == row.version)):
+        if row.status == _ACTIVE and (
+            ref.version < row.version or (ref.region != row.region and ref.version == row.version)
+        ):
             return []
         if row.status == _CLOSED and ref.version <= row.version:
             return []
@@ -290,7 +308,6 @@ class Matcher:
         dropped = kept[: len(kept) - (ENCODINGS_MAX - 1)] if len(kept) >= ENCODINGS_MAX else []
         self._leave_blocks(state, number, [*gone, *dropped])
         row.encodings = sorted([*[old for old in kept if old not in dropped], encoding], key=lambda one: one.epoch)
-        state.put_row(number, row)
         matches = self._pair(state, number, row, encoding)
         out: list[Outcome] = []
         if gone:
@@ -342,26 +359,9 @@ class Matcher:
 
     def _pair(self, state: MatchState, number: int, row: Row, encoding: Encoding) -> list[Linked]:
         """Search every block, enter them, compare each candidate once; returns those that one person explains best."""
-        shared: dict[int, list[int]] = {}
-        tokens, block_max, full = encoding.tokens, self.limits.block_max, 0
-        for block in range(len(encoding.passes)):
-            at = block * STORED_TOKEN_BYTES
-            token = int.from_bytes(tokens[at : at + STORED_TOKEN_BYTES], "big")
-            bucket, words, first, end = state.block(token)
-            for word in words[first:end]:
-                other, theirs = word >> 6 & 0x7FFFFFF, word & 63
-                looks = shared.get(other)
-                if looks is None:
-                    shared[other] = [block << 6 | theirs]
-                elif len(looks) < LOOKS_MAX:
-                    looks.append(block << 6 | theirs)
-            if end - first < block_max:
-                state.join_block(bucket, words, token, number, block)
-            else:
-                full += 1
+        shared, full = state.enter_blocks(encoding.tokens, number, self.limits.block_max)
         if full:
             state.count("blocks_full", full)
-        shared.pop(number, None)
         if not shared:
             return []
         if len(shared) > self.limits.candidates_max:
@@ -372,7 +372,7 @@ class Matcher:
         alone: list[Linked] = []
         for other in list(shared)[: self.limits.candidates_max]:
             theirs_row = state.row(other)
-            pattern = _look(encoding, theirs_row, shared[other])
+            pattern = _look(encoding, theirs_row, shared[other][:LOOKS_MAX])
             if pattern is None:
                 continue
             within = _one_provider(row, theirs_row)
@@ -459,7 +459,9 @@ class Matcher:
             )
         return LinkFound(
             link_id=linked.link_id,
-            kind=LinkKind.REGISTERED_TWICE if both == {RecordKind.REGISTRATION.value} else LinkKind.WAITING_AND_REGISTERED,
+            kind=LinkKind.REGISTERED_TWICE
+            if both == {RecordKind.REGISTRATION.value}
+            else LinkKind.WAITING_AND_REGISTERED,
             first=_ref(other),
             second=_ref(row),
             score_millibits=linked.score_millibits,
@@ -473,7 +475,9 @@ class Matcher:
             out += self._end_link(state, number, row, linked, reason)
         return out
 
-    def _end_link(self, state: MatchState, number: int, row: Row, linked: Linked, reason: LinkEndReason) -> list[Outcome]:
+    def _end_link(
+        self, state: MatchState, number: int, row: Row, linked: Linked, reason: LinkEndReason
+    ) -> list[Outcome]:
         pair = state.link(linked.link_id)
         other = state.row(linked.other)
         row.links = [one for one in row.links if one.link_id != linked.link_id]
@@ -494,12 +498,13 @@ def _stored(identity: Identity | None) -> Encoding:
         return Encoding(0 if identity is None else identity.epoch, 0, b"", b"", b"")
     blocks = identity.blocks
     mask = next((presence(block.filters) for block in blocks if block.filters), 0)
+    empty = bytes(FILTER_BYTES)
     return Encoding(
         identity.epoch,
         mask,
         bytes([block.pass_number for block in blocks]),
         b"".join([block.token[:STORED_TOKEN_BYTES] for block in blocks]),
-        b"".join([pack(block.filters, mask) if block.filters else bytes(packed_bytes(mask)) for block in blocks]),
+        pack([block.filters or empty for block in blocks], mask),
     )
 
 
@@ -553,7 +558,12 @@ def _linked(row: Row, link_id: str) -> Linked:
 
 def _at(ref: RecordRef, region: RegionCode) -> RecordRef:
     return RecordRef(
-        tenant=ref.tenant, provider=ref.provider, kind=ref.kind, record_id=ref.record_id, version=ref.version, region=region
+        tenant=ref.tenant,
+        provider=ref.provider,
+        kind=ref.kind,
+        record_id=ref.record_id,
+        version=ref.version,
+        region=region,
     )
 
 

@@ -105,7 +105,7 @@ PASSES: Final = MappingProxyType(
         20: "name of the e-mail address",
     }
 )
-"""Stable numbers of the conjunctions that make a block, with the words that explain a score. A number is never reused."""
+"""Stable numbers of the conjunctions that make a block, in the words that explain a score. No number is reused."""
 
 
 @dataclass(frozen=True, slots=True)

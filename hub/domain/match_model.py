@@ -3,7 +3,7 @@
 Comparing gives a *pattern*: for each field one small level, packed three bits a field. A model holds explanations of
 patterns: some say "one person" (at one address; moved), the others say "two people" (chance, a twin, one household,
 a namesake). The score is the best explanation of the first kind minus the best of the second, in millibits: integers
-that a trainer published and this module only adds. MatchLimits.alert_millibits says from which score on a pair is signalled.
+that a trainer published and this module only adds. duplicates.ALERT_MILLIBITS says from which score on a pair is signalled.
 
 Thresholds and the choice of levels are a PROPOSAL.
 """
@@ -17,12 +17,29 @@ from hub.domain.identity import FIELDS, FILTER_BYTES, FieldKind, FieldLayout
 
 LEVEL_BITS: Final = 3
 _LEVEL_MASK: Final = (1 << LEVEL_BITS) - 1
+_PLACES: Final = tuple(range(0, LEVEL_BITS * len(FIELDS), LEVEL_BITS))
 ABSENT: Final = 0
 DIFFERS: Final = 1
 
 LEVEL_WORDS: Final = {
-    FieldKind.NAME: ("absent", "differs", "resembles", "swapped with the other name", "nearly equal", "sounds equal", "equal"),
-    FieldKind.NAMES: ("absent", "differs", "resembles", "swapped with the other name", "nearly equal", "one holds the other", "equal"),
+    FieldKind.NAME: (
+        "absent",
+        "differs",
+        "resembles",
+        "swapped with the other name",
+        "nearly equal",
+        "sounds equal",
+        "equal",
+    ),
+    FieldKind.NAMES: (
+        "absent",
+        "differs",
+        "resembles",
+        "swapped with the other name",
+        "nearly equal",
+        "one holds the other",
+        "equal",
+    ),
     FieldKind.TEXT: ("absent", "differs", "resembles", "nearly equal", "equal"),
     FieldKind.DATE: (
         "absent",
@@ -54,7 +71,7 @@ def level_of(pattern: int, field: int) -> int:
 
 def levels_of(pattern: int) -> tuple[int, ...]:
     """The levels of all fields."""
-    return tuple(pattern >> LEVEL_BITS * field & _LEVEL_MASK for field in range(len(FIELDS)))
+    return tuple([pattern >> place & _LEVEL_MASK for place in _PLACES])
 
 
 def pattern_of(levels: Sequence[int]) -> int:
@@ -63,7 +80,7 @@ def pattern_of(levels: Sequence[int]) -> int:
 
 
 def lower_of(a: int, b: int) -> int:
-    """Field by field the lower level: a Bloom filter errs only upwards, so of two looks the lower is nearer the truth."""
+    """Field by field the lower level: a Bloom filter errs only upwards, so the lower of two looks is nearer truth."""
     if a == b:
         return a
     both = 0
@@ -78,11 +95,18 @@ def lower_of(a: int, b: int) -> int:
 
 def presence(filters: bytes) -> int:
     """Bit i is set where field i is present."""
+    whole = int.from_bytes(filters, "big")
     mask = 0
-    for index, field in enumerate(FIELDS):
-        if any(filters[field.offset_bytes : field.offset_bytes + field.width_bytes]):
-            mask |= 1 << index
+    for bit, field in _FIELD_MASKS:
+        if whole & field:
+            mask |= bit
     return mask
+
+
+_FIELD_MASKS: Final = tuple(
+    (1 << index, (1 << 8 * field.width_bytes) - 1 << 8 * (FILTER_BYTES - field.offset_bytes - field.width_bytes))
+    for index, field in enumerate(FIELDS)
+)
 
 
 @lru_cache(maxsize=4096)
@@ -105,9 +129,10 @@ def packed_bytes(mask: int) -> int:
     return sum(end - start for start, end in _slices(mask))
 
 
-def pack(filters: bytes, mask: int) -> bytes:
-    """The bytes of the fields present, in order."""
-    return b"".join([filters[start:end] for start, end in _slices(mask)])
+def pack(filters: Sequence[bytes], mask: int) -> bytes:
+    """The bytes of the fields present, in order, of one filter after another."""
+    runs = _slices(mask)
+    return b"".join([one[start:end] for one in filters for start, end in runs])
 
 
 # Comparing. Each function takes the XOR of two fields and the fields themselves, and gives a level from DIFFERS up.
@@ -216,7 +241,7 @@ _Step = tuple[Callable[[int, int, int, int], int], int, int, int, int, int]
 
 @lru_cache(maxsize=65536)
 def _steps(mask_a: int, mask_b: int) -> tuple[_Step, ...]:
-    """Per field that both have: its comparison, its shift in either packed filter, its mask, width, place in a pattern."""
+    """Per field that both have: its comparison, its shift in either filter, its mask, width, place in a pattern."""
     steps: list[_Step] = []
     at_a, at_b = 8 * packed_bytes(mask_a), 8 * packed_bytes(mask_b)
     for index, field in enumerate(FIELDS):
@@ -272,7 +297,10 @@ def _unswap(pattern: int, names_a: int, names_b: int) -> int:
     """Where neither name agrees, hold given name against surname crosswise; both must agree at least nearly."""
     given_a, surname_a = names_a >> 64, names_a & _WORD
     given_b, surname_b = names_b >> 64, names_b & _WORD
-    if _name(given_a ^ surname_b, given_a, surname_b, 64) > _SWAPPED and _name(surname_a ^ given_b, surname_a, given_b, 64) > _SWAPPED:
+    if (
+        _name(given_a ^ surname_b, given_a, surname_b, 64) > _SWAPPED
+        and _name(surname_a ^ given_b, surname_a, given_b, 64) > _SWAPPED
+    ):
         return (pattern >> 2 * LEVEL_BITS << 2 * LEVEL_BITS | _SWAPPED << LEVEL_BITS | _SWAPPED) & _WITHOUT_INITIAL
     return pattern
 
@@ -327,26 +355,34 @@ class Scorer:
         """Millibits by which "one person" beats "two people"."""
         known = self._scores.get(pattern)
         if known is None:
-            one, two = self.best(pattern)
-            known = self.fit(one, pattern) - self.fit(two, pattern)
+            one, two = self._best(pattern)
+            known = one[0] - two[0]
             if len(self._scores) >= _REMEMBERED_MAX:
                 self._scores.clear()
             self._scores[pattern] = known
         return known
 
-    def fit(self, explanation: Explanation, pattern: int) -> int:
-        """Millibits of one explanation: its prior and the weight of each field."""
-        levels = levels_of(pattern)
-        return explanation.prior_millibits + sum(
-            row[level] for row, level in zip(explanation.weights_millibits, levels, strict=True)
-        )
-
     def best(self, pattern: int) -> tuple[Explanation, Explanation]:
         """The best explanation by one person, and the best by two; the first in the model's order where they tie."""
-        fits = [(self.fit(explanation, pattern), explanation) for explanation in self.model.explanations]
-        one = max((row for row in fits if row[1].same_person), key=lambda row: row[0])
-        two = max((row for row in fits if not row[1].same_person), key=lambda row: row[0])
+        one, two = self._best(pattern)
         return one[1], two[1]
+
+    def _best(self, pattern: int) -> tuple[tuple[int, Explanation], tuple[int, Explanation]]:
+        levels = [(field, level) for field, level in enumerate(levels_of(pattern)) if level]
+        one: tuple[int, Explanation] | None = None
+        two: tuple[int, Explanation] | None = None
+        for explanation in self.model.explanations:
+            rows = explanation.weights_millibits
+            fit = explanation.prior_millibits
+            for field, level in levels:
+                fit += rows[field][level]
+            if explanation.same_person:
+                if one is None or fit > one[0]:
+                    one = fit, explanation
+            elif two is None or fit > two[0]:
+                two = fit, explanation
+        assert one is not None and two is not None, "a model explains by one person and by two: check_model"
+        return one, two
 
 
 _REMEMBERED_MAX: Final = 100_000

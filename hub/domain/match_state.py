@@ -29,6 +29,10 @@ _LOW_MASK: Final = (1 << _LOW_BITS) - 1
 _REST_BITS: Final = 64 - _LOW_BITS
 STORED_TOKEN_BYTES: Final = 6
 """Of the 8 that arrive; 44 bits of them find the block, and a chance meeting fails on its filters."""
+_BUCKET_SHIFT: Final = 8 * STORED_TOKEN_BYTES - TOKEN_BUCKETS_BITS
+_REST_SHIFT: Final = _BUCKET_SHIFT - _REST_BITS
+_REST_MASK: Final = (1 << _REST_BITS) - 1
+_BLOCK_MASK: Final = (1 << _BLOCK_BITS) - 1
 PATTERNS_MAX: Final = 12_000
 """Distinct (scope, pattern) counts kept for the trainer; later ones count in the tally `patterns_dropped`."""
 
@@ -124,6 +128,8 @@ class MatchState:
         self._links: dict[int, dict[str, tuple[int, int]]] = {}
         self._patterns: dict[int, int] = {}
         self._changed: dict[str, None] = {"head": None, "model": None}
+        self._changed_tokens: dict[int, None] = {}
+        self._changed_rows: dict[int, None] = {}
 
     # rows
 
@@ -134,12 +140,12 @@ class MatchState:
     def put_row(self, number: int, row: Row) -> None:
         """Write a row back."""
         self._rows[number] = _encode(row)
-        self._changed[f"rows/{number // ROWS_PER_PART:07d}"] = None
+        self._changed_rows[number // ROWS_PER_PART] = None
 
     def drop_row(self, number: int) -> None:
         """Forget a row."""
         del self._rows[number]
-        self._changed[f"rows/{number // ROWS_PER_PART:07d}"] = None
+        self._changed_rows[number // ROWS_PER_PART] = None
 
     def new_number(self) -> int:
         """The number of a new row, counted from 1 and never used again."""
@@ -184,35 +190,53 @@ class MatchState:
 
     # blocks
 
-    def block(self, token: int) -> tuple[int, "array[int]", int, int]:
-        """(bucket, its words, first, end) of the block with this stored token: the neighbours that share it."""
-        bucket = token >> 8 * STORED_TOKEN_BYTES - TOKEN_BUCKETS_BITS
-        low = token >> 8 * STORED_TOKEN_BYTES - TOKEN_BUCKETS_BITS - _REST_BITS & (1 << _REST_BITS) - 1
-        word = low << _LOW_BITS
-        words = self._tokens.get(bucket)
-        if words is None:
-            words = self._tokens[bucket] = array("Q")
-        first = end = bisect_left(words, word)
-        top = word | _LOW_MASK
-        size = len(words)
-        while end < size and words[end] <= top:
-            end += 1
-        return bucket, words, first, end
+    def enter_blocks(self, tokens: bytes, number: int, block_max: int) -> tuple[dict[int, list[int]], int]:
+        """Put a row into its blocks; returns whom it met there, and how many blocks were full and took it no more.
 
-    def join_block(self, bucket: int, words: "array[int]", token: int, number: int, block: int) -> None:
-        """Put a row's block into its place."""
-        low = token >> 8 * STORED_TOKEN_BYTES - TOKEN_BUCKETS_BITS - _REST_BITS & (1 << _REST_BITS) - 1
-        word = low << _LOW_BITS | number << _BLOCK_BITS | block
-        words.insert(bisect_left(words, word), word)
-        self._changed[f"tokens/{bucket:04d}"] = None
+        Whom it met: other row → (own block number << 6 | theirs) for each shared block, in the order of the tokens.
+        """
+        met: dict[int, list[int]] = {}
+        full = 0
+        buckets, changed = self._tokens, self._changed_tokens
+        for block in range(len(tokens) // STORED_TOKEN_BYTES):
+            at = block * STORED_TOKEN_BYTES
+            token = int.from_bytes(tokens[at : at + STORED_TOKEN_BYTES], "big")
+            bucket = token >> _BUCKET_SHIFT
+            word = (token >> _REST_SHIFT & _REST_MASK) << _LOW_BITS
+            words = buckets.get(bucket)
+            if words is None:
+                words = buckets[bucket] = array("Q")
+            first = end = bisect_left(words, word)
+            size = len(words)
+            if end < size and words[end] <= word | _LOW_MASK:
+                top = word | _LOW_MASK
+                while end < size and words[end] <= top:
+                    there = words[end]
+                    other = there >> _BLOCK_BITS & _NUMBER_MASK
+                    look = block << _BLOCK_BITS | there & _BLOCK_MASK
+                    if other in met:
+                        met[other].append(look)
+                    else:
+                        met[other] = [look]
+                    end += 1
+                if end - first >= block_max:
+                    full += 1
+                    continue
+                entry = word | number << _BLOCK_BITS | block
+                words.insert(bisect_left(words, entry, first, end), entry)
+            else:
+                words.insert(first, word | number << _BLOCK_BITS | block)
+            changed[bucket] = None
+        met.pop(number, None)
+        return met, full
 
     def leave_block(self, token: int, number: int, block: int) -> None:
         """Take a row's block out, if it was in (a full block took no more)."""
-        bucket = token >> 8 * STORED_TOKEN_BYTES - TOKEN_BUCKETS_BITS
-        low = token >> 8 * STORED_TOKEN_BYTES - TOKEN_BUCKETS_BITS - _REST_BITS & (1 << _REST_BITS) - 1
+        bucket = token >> _BUCKET_SHIFT
+        word = (token >> _REST_SHIFT & _REST_MASK) << _LOW_BITS
         words = self._tokens.get(bucket)
-        if words is not None and _remove(words, low << _LOW_BITS | number << _BLOCK_BITS | block):
-            self._changed[f"tokens/{bucket:04d}"] = None
+        if words is not None and _remove(words, word | number << _BLOCK_BITS | block):
+            self._changed_tokens[bucket] = None
 
     # expiry
 
@@ -303,8 +327,13 @@ class MatchState:
 
     def take_changed(self) -> dict[str, bytes | None]:
         """The parts that changed since the last call, each in canonical bytes; None for a part that is gone."""
-        changed, self._changed = sorted(self._changed), {}
-        return {name: self._part(name) for name in changed}
+        names = [
+            *self._changed,
+            *(f"rows/{part:07d}" for part in self._changed_rows),
+            *(f"tokens/{bucket:04d}" for bucket in self._changed_tokens),
+        ]
+        self._changed, self._changed_rows, self._changed_tokens = {}, {}, {}
+        return {name: self._part(name) for name in sorted(names)}
 
     def parts(self) -> dict[str, bytes]:
         """Every part that is not empty, by name."""

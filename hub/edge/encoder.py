@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from hub.domain.identity import BLOCKS_MAX, FIELDS, IDENTITY_BYTES_MAX, TOKEN_BYTES, Block, FieldKind, Identity
@@ -59,9 +60,11 @@ def facts_of(person: PersonFields) -> Facts:
     full = next((name for name in given if len(name) > 1), "")
     written = bool(letters) or bool(given and len(given[0]) == 1)
     letters = letters or [name[0] for name in given]
-    initial, second = (letters + ["", ""])[:2]
+    initial, second = [*letters, "", ""][:2]
     surnames = list(n.surname_parts(f"{person.surname_prefix} {person.surname}"))
-    surnames += [name for name in n.surname_parts(f"{person.partner_prefix} {person.partner_surname}") if name not in surnames]
+    surnames += [
+        name for name in n.surname_parts(f"{person.partner_prefix} {person.partner_surname}") if name not in surnames
+    ]
     year, month, day = n.birth_date(person.birth_date)
     local, domain = n.email(person.email)
     code = n.postcode(person.postcode)
@@ -182,7 +185,10 @@ class EdgeEncoder:
         """Several persons with one question to the custodian, in order."""
         prepared = [(facts, block_values(facts)) for facts in map(facts_of, persons)]
         answers = iter(
-            self._key.evaluate(self.epoch, [f"{pass_number}|{value}".encode() for _, values in prepared for pass_number, value in values])
+            self._key.evaluate(
+                self.epoch,
+                [f"{pass_number}|{value}".encode() for _, values in prepared for pass_number, value in values],
+            )
         )
         identities = []
         for facts, values in prepared:
@@ -206,10 +212,7 @@ _Recipe = tuple[tuple[int, FieldKind, tuple[int, ...], int], ...]
 
 def _pairs(word: str, field: int) -> list[int]:
     padded = f" {word} "
-    return [
-        2 * ((_LETTERS.get(a, 36) * 37 + _LETTERS.get(b, 36) + field * 131) % _PAIRS)
-        for a, b in zip(padded, padded[1:], strict=False)
-    ]
+    return [2 * ((_LETTERS.get(a, 36) * 37 + _LETTERS.get(b, 36) + field * 131) % _PAIRS) for a, b in pairwise(padded)]
 
 
 def _place(value: str, field: int) -> int:

@@ -65,7 +65,9 @@ class FileKey:
             raise KeyFileError(f'{path} is no key file: expected {{"epochs": {{"1": "<64 hex digits>"}}}}') from None
         for epoch, key in rows:
             if len(key) != _KEY_BYTES or len(set(key)) < 8:
-                raise KeyFileError(f"epoch {epoch} in {path} has a weak key: expected 32 random bytes; generate a new one")
+                raise KeyFileError(
+                    f"epoch {epoch} in {path} has a weak key: expected 32 random bytes; generate a new one"
+                )
         if not rows:
             raise KeyFileError(f"{path} holds no epoch: generate a new key file")
         return cls(rows)

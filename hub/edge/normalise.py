@@ -198,5 +198,5 @@ def birth_date(value: str) -> tuple[str, str, str]:
         parts = [whole[:4], whole[4:6], whole[6:]]
     if not parts or len(parts[0]) > 4 or len(parts) > 3:
         return "", "", ""
-    year, month, day = (parts + ["", ""])[:3]
+    year, month, day = [*parts, "", ""][:3]
     return year.zfill(4) if year else "", month[-2:].zfill(2) if month else "", day[-2:].zfill(2) if day else ""

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - word lists and tables of rates read better whole
 """Invented Dutch mothers-to-be with the mess that administrations make of them, seeded, with the truth beside it.
 
 `DutchPeople` yields persons, noisy second records of one person, and people who are easily mistaken for another;
@@ -21,8 +22,33 @@ from typing import Final, Literal
 from hub.domain.identifiers import passes_eleven_test
 
 Tier = Literal["std", "hard"]
-PREFIXES: Final = ("van der", "van den", "van de", "van", "de", "den", "ter", "ten", "te", "el", "aan de", "in 't", "op de", "aan het", "uit het")
-_ABBREVIATIONS: Final = {"van der": "v.d.", "van den": "v.d.", "van de": "v.d.", "van": "v.", "de": "d.", "in 't": "i.t.", "aan de": "a.d.", "op de": "o.d."}
+PREFIXES: Final = (
+    "van der",
+    "van den",
+    "van de",
+    "van",
+    "de",
+    "den",
+    "ter",
+    "ten",
+    "te",
+    "el",
+    "aan de",
+    "in 't",
+    "op de",
+    "aan het",
+    "uit het",
+)
+_ABBREVIATIONS: Final = {
+    "van der": "v.d.",
+    "van den": "v.d.",
+    "van de": "v.d.",
+    "van": "v.",
+    "de": "d.",
+    "in 't": "i.t.",
+    "aan de": "a.d.",
+    "op de": "o.d.",
+}
 _KEYS: Final = {"a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk", "k": "jl", "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "r": "et", "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe", "y": "tu", "z": "x"}  # fmt: skip
 TODAY: Final = date(2026, 6, 1)
 
@@ -140,7 +166,10 @@ class DutchPeople:
         shuffled = random.Random("rank of given names")
         self._given = list(names["given_name"])
         shuffled.shuffle(self._given)
-        self._surnames = [*names["surname"][:118], *shuffled.sample(names["surname"][118:], len(names["surname"]) - 118)]
+        self._surnames = [
+            *names["surname"][:118],
+            *shuffled.sample(names["surname"][118:], len(names["surname"]) - 118),
+        ]
         self._given_weights = _zipf(len(self._given), 0.9)
         self._surname_weights = _zipf(len(self._surnames), 0.95)
         self._streets, self._cities = names["street"], names["city"]
@@ -199,7 +228,11 @@ class DutchPeople:
         if r.random() < 0.12:
             number += r.choice(("A", "B", "-2", " bis", "-1", "hs"))
         return replace(
-            person, postcode=f"{area} {letters}", street=place.choice(self._streets), city=town.choice(self._cities), house_number=number
+            person,
+            postcode=f"{area} {letters}",
+            street=place.choice(self._streets),
+            city=town.choice(self._cities),
+            house_number=number,
         )
 
     def relative(self, person: DutchPerson) -> DutchPerson:
@@ -269,7 +302,9 @@ class DutchPeople:
             given = ""
         own = self._with_prefix(seen.surname_prefix, seen.surname, wrong)
         partner = self._with_prefix(seen.partner_prefix, seen.partner_surname, wrong) if seen.partner_surname else ""
-        surname = {"NL1": own, "NL2": partner, "NL3": f"{partner}-{own}", "NL4": f"{own}-{partner}"}[seen.name_use if partner else "NL1"]
+        surname = {"NL1": own, "NL2": partner, "NL3": f"{partner}-{own}", "NL4": f"{own}-{partner}"}[
+            seen.name_use if partner else "NL1"
+        ]
         if happens(wrong.typo):
             surname = self._typo(surname)
         if happens(wrong.diacritics_lost):
@@ -287,7 +322,11 @@ class DutchPeople:
         phone = "06" + "".join(r.choices("0123456789", k=8)) if happens(wrong.phone_other) else seen.phone
         if happens(0.3):
             phone = "+31 " + phone[1:]
-        email = self._email(self._pick(self._given, self._given_weights), seen.surname) if happens(wrong.email_other) else seen.email
+        email = (
+            self._email(self._pick(self._given, self._given_weights), seen.surname)
+            if happens(wrong.email_other)
+            else seen.email
+        )
         insurer = "".join(r.choices("0123456789", k=10)) if happens(wrong.insurer_other) else seen.insurer_number
         due = date.fromisoformat(seen.due_date)
         if happens(wrong.due_shifted):
@@ -328,7 +367,15 @@ class DutchPeople:
     def _email(self, given: str, surname: str) -> str:
         r = self._random
         name, family = _plain(given).lower().replace(" ", ""), _plain(surname).lower().replace(" ", "").replace("'", "")
-        local = r.choice((f"{name}.{family}", f"{name[:1]}.{family}", f"{name}{family}", f"{name}{r.randrange(60, 99)}", f"{family}{name[:1]}{r.randrange(1, 99)}"))
+        local = r.choice(
+            (
+                f"{name}.{family}",
+                f"{name[:1]}.{family}",
+                f"{name}{family}",
+                f"{name}{r.randrange(60, 99)}",
+                f"{family}{name[:1]}{r.randrange(1, 99)}",
+            )
+        )
         return f"{local}@{r.choice(('gmail.com', 'hotmail.com', 'ziggo.nl', 'kpnmail.nl', 'outlook.com', 'live.nl'))}"
 
     def _with_prefix(self, prefix: str, surname: str, wrong: Rates) -> str:
@@ -373,16 +420,25 @@ class DutchPeople:
         r = self._random
         year, month, day = iso.split("-")
         chance = r.random()
-        for rate, change in (
-            (wrong.date_swapped, lambda: (year, day, month) if int(day) <= 12 else (year, month, day)),
-            (wrong.date_digit, lambda: (year, month, f"{1 + (int(day) + r.randrange(1, 28)) % 28:02d}")),
-            (wrong.date_year, lambda: (str(int(year) + r.choice((-10, -1, 1, 10))), month, day)),
-            (wrong.date_placeholder, lambda: (year, "01", "01")),
+        for rate, slip in (
+            (wrong.date_swapped, "swapped"),
+            (wrong.date_digit, "digit"),
+            (wrong.date_year, "year"),
+            (wrong.date_placeholder, "placeholder"),
         ):
-            if chance < rate:
-                year, month, day = change()
-                break
-            chance -= rate
+            if chance >= rate:
+                chance -= rate
+                continue
+            match slip:
+                case "swapped" if int(day) <= 12:
+                    month, day = day, month
+                case "digit":
+                    day = f"{1 + (int(day) + r.randrange(1, 28)) % 28:02d}"
+                case "year":
+                    year = str(int(year) + r.choice((-10, -1, 1, 10)))
+                case "placeholder":
+                    month, day = "01", "01"
+            break
         return f"{year}-{month}-{day}"
 
 
@@ -397,7 +453,9 @@ class PopulationRow:
     record: DutchRecord
 
 
-def population(size: int, tier: Tier = "std", seed: int = 1, providers: int = 40, duplicate_share: float = 0.12) -> Iterator[PopulationRow]:
+def population(
+    size: int, tier: Tier = "std", seed: int = 1, providers: int = 40, duplicate_share: float = 0.12
+) -> Iterator[PopulationRow]:
     """About `size` records in random order over providers; one person's records lie at different providers.
 
     Beside duplicates: hard negatives (4 %: twins, sisters at one address, namesakes with one birth date) and second
@@ -418,10 +476,19 @@ def population(size: int, tier: Tier = "std", seed: int = 1, providers: int = 40
         entity += 1
         chance = r.random()
         if chance < HARD_NEGATIVE_SHARE:
-            rows.append((f"e{entity}", f"P{r.randrange(providers):02d}", "relative", people.record(people.relative(person))))
+            rows.append(
+                (f"e{entity}", f"P{r.randrange(providers):02d}", "relative", people.record(people.relative(person)))
+            )
             entity += 1
         elif chance < HARD_NEGATIVE_SHARE + SECOND_PREGNANCY_SHARE:
-            rows.append((f"e{entity}", f"P{r.randrange(providers):02d}", "second pregnancy", people.second_record(people.second_pregnancy(person))))
+            rows.append(
+                (
+                    f"e{entity}",
+                    f"P{r.randrange(providers):02d}",
+                    "second pregnancy",
+                    people.second_record(people.second_pregnancy(person)),
+                )
+            )
             entity += 1
     rows = rows[:size]
     r.shuffle(rows)
@@ -436,7 +503,9 @@ def write_population(path: Path | str, size: int, tier: Tier = "std", seed: int 
         writer = csv.DictWriter(file, ["record_id", "entity_id", "source", *columns], extrasaction="ignore")
         writer.writeheader()
         for row in population(size, tier, seed):
-            writer.writerow({"record_id": row.record_id, "entity_id": row.entity_id, "source": row.source, **asdict(row.record)})
+            writer.writerow(
+                {"record_id": row.record_id, "entity_id": row.entity_id, "source": row.source, **asdict(row.record)}
+            )
 
 
 def _plain(text: str) -> str:

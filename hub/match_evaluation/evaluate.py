@@ -19,7 +19,7 @@ from hub.domain.match_model import MatchModel
 from hub.domain.match_state import MatchState
 from hub.domain.words import RecordKind, SettledOutcome
 from hub.edge import EdgeEncoder, FileKey, PersonFields
-from hub.match_evaluation.columns import Table, read_table
+from hub.edge.columns import Table, read_table
 from hub.match_evaluation.trainer import STORIES, model_of, prior_parts, train
 
 _DUE: Final = date(2030, 1, 1)
@@ -85,7 +85,14 @@ def across_per_within(table: Table) -> float | None:
     return (total - within) / max(1, within)
 
 
-def fold(refs: Sequence[RecordRef], identities: Sequence[Identity], dues: Sequence[date], model: MatchModel, alert_millibits: int = ALERT_MILLIBITS, batch: int = 1) -> Run:
+def fold(
+    refs: Sequence[RecordRef],
+    identities: Sequence[Identity],
+    dues: Sequence[date],
+    model: MatchModel,
+    alert_millibits: int = ALERT_MILLIBITS,
+    batch: int = 1,
+) -> Run:
     """Submit and settle every record in order, one at a time or in micro-batches (a batch is timed as a whole)."""
     matcher = Matcher(MatchLimits(links_max=_UNBOUNDED, alert_millibits=alert_millibits))
     state = MatchState(model)
@@ -114,13 +121,17 @@ def start_model() -> MatchModel:
     return model_of(prior_parts(), [story.share for story in STORIES], "start")
 
 
-def evaluate_table(table: Table, key: FileKey | None = None, batch: int = 1) -> tuple[dict[str, object], dict[tuple[int, int], int]]:
+def evaluate_table(
+    table: Table, key: FileKey | None = None, batch: int = 1
+) -> tuple[dict[str, object], dict[tuple[int, int], int]]:
     """(figures, predicted pairs by position with their score). The truth is used for figures only."""
     started = time.perf_counter()
     identities = encode_all(table.persons, key or FileKey.derived("evaluation"))
     encode_seconds = time.perf_counter() - started
     refs, dues = references(table), due_dates(table)
-    learned = train(fold(refs, identities, dues, start_model()).state.patterns(), prior_parts(), "trained", across_per_within(table))
+    learned = train(
+        fold(refs, identities, dues, start_model()).state.patterns(), prior_parts(), "trained", across_per_within(table)
+    )
     run = fold(refs, identities, dues, learned, batch=batch)
     size = max(1, len(refs))
     quantiles = sorted(run.latencies_ns) or [0]

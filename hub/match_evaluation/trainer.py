@@ -51,16 +51,32 @@ STORIES: Final = (
     Story("chance: birth date and surname", False, 0.1, {"birth_date": "shared", "surname": "shared"}, "random"),
     Story("chance: birth date and given name", False, 0.1, {"birth_date": "shared", "given_name": "shared"}, "random"),
     Story("namesakes", False, 0.05, _NAMES, "random"),
-    Story("namesakes of nearly one birth date", False, 0.005, {**_NAMES, "birth_date": "partly"}, "random", relative=True),
+    Story(
+        "namesakes of nearly one birth date", False, 0.005, {**_NAMES, "birth_date": "partly"}, "random", relative=True
+    ),
     Story("namesakes of one birth date", False, 0.01, {**_NAMES, "birth_date": "shared"}, "random", relative=True),
     Story("one address", False, 0.05, dict.fromkeys(_ADDRESS, "shared"), "random"),
-    Story("one surname in one area", False, 0.02, {"surname": "shared", "postcode": "shared", "city": "family"}, "random"),
-    Story("one given name in one area", False, 0.02, {"given_name": "shared", "postcode": "shared", "city": "family"}, "random"),
+    Story(
+        "one surname in one area", False, 0.02, {"surname": "shared", "postcode": "shared", "city": "family"}, "random"
+    ),
+    Story(
+        "one given name in one area",
+        False,
+        0.02,
+        {"given_name": "shared", "postcode": "shared", "city": "family"},
+        "random",
+    ),
     Story(
         "one household",
         False,
         0.03,
-        {**dict.fromkeys(_ADDRESS, "shared"), "surname": "shared", "phone": "family", "email": "family", "other": "family"},
+        {
+            **dict.fromkeys(_ADDRESS, "shared"),
+            "surname": "shared",
+            "phone": "family",
+            "email": "family",
+            "other": "family",
+        },
         "random",
     ),
     Story(
@@ -206,7 +222,9 @@ def fit(
         weights = np.where(relative, np.minimum(weights, bound), weights)
         weights /= weights.sum()
         current = _maximise(levels, resp, prior)
-    fitted: Prior = {part: {name: [float(p) for p in row] for name, row in fields.items()} for part, fields in current.items()}
+    fitted: Prior = {
+        part: {name: [float(p) for p in row] for name, row in fields.items()} for part, fields in current.items()
+    }
     return fitted, [float(weight) for weight in weights]
 
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from hub.domain.match_model import MatchModel
 from hub.edge import FileKey, PersonFields
+from hub.edge.columns import Table
 from hub.local.dutch_people import DutchRecord, PopulationRow, population
 from hub.match_evaluation import evaluate
-from hub.match_evaluation.columns import Table
 from hub.match_evaluation.trainer import STORIES, Prior, fit, model_of, prior_parts
 
 _SIZE: Final = 20_000

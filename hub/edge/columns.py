@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - word lists and tables of rates read better whole
 """Person fields in files with any common column names: what a column means, told from its name and, failing that, its values."""
 
 import csv
@@ -48,9 +49,13 @@ _SYNONYMS: Final[Mapping[str, str]] = {
     for name in names.split()
 }
 _RECORD_ID: Final = ("recordid", "recid", "id")
-_MONTHS: Final = {name: f"{i + 1:02d}" for i, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split())}
+_MONTHS: Final = {
+    name: f"{i + 1:02d}" for i, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split())
+}
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]+", re.IGNORECASE)
-_DATE: Final = re.compile(r"(1[89]|20)[0-9]{2}[-/.]?[0-9]{1,2}[-/.]?[0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](1[89]|20)[0-9]{2}")
+_DATE: Final = re.compile(
+    r"(1[89]|20)[0-9]{2}[-/.]?[0-9]{1,2}[-/.]?[0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](1[89]|20)[0-9]{2}"
+)
 _DUTCH_POSTCODE: Final = re.compile(r"[1-9][0-9]{3} ?[A-Za-z]{2}")
 
 
@@ -90,10 +95,12 @@ def read_table(path: Path | str) -> Table:
     records = columns[record_column] if record_column else [str(i) for i in range(len(body))]
     if len(set(records)) != len(records):
         raise UnknownColumns(f"{path} has a record id twice: expected a unique one on each line")
-    taken = {record_column, "entityid", "source", "cluster", "uniqueid", "simulantid", "personid"}
+    taken = {record_column or "", "entityid", "source", "cluster", "uniqueid", "simulantid", "personid"}
     meaning = _meaning({name: values for name, values in columns.items() if name not in taken})
     if not set(meaning.values()) - {"sex", "other"}:
-        raise UnknownColumns(f"no person field recognised among {', '.join(header)}: expected names such as surname, birth_date, postcode")
+        raise UnknownColumns(
+            f"no person field recognised among {', '.join(header)}: expected names such as surname, birth_date, postcode"
+        )
     due = next((name for name, field in meaning.items() if field == "due"), None)
     return Table(
         tuple(records),
@@ -134,7 +141,6 @@ def _persons(columns: Mapping[str, Sequence[str]], meaning: Mapping[str, str], s
         by_field.setdefault(field, []).append(columns[name])
     dates = by_field.get("dob", [])
     reader = _date_reader(dates[0]) if dates else None
-    # the first address column is the street; when there are more, or a cell has a number in it, take it apart
 
     def cell(field: str, row: int) -> str:
         return " ".join(values[row] for values in by_field.get(field, ()) if values[row])
@@ -152,7 +158,11 @@ def _persons(columns: Mapping[str, Sequence[str]], meaning: Mapping[str, str], s
             born = reader(dates[0][row])
         else:
             year, month, day = (first(part, row) for part in ("year", "month", "day"))
-            born = "-".join((_whole(year), _whole(_MONTHS.get(month[:3].lower(), month)), _whole(day))) if year or month or day else ""
+            born = (
+                "-".join((_whole(year), _whole(_MONTHS.get(month[:3].lower(), month)), _whole(day)))
+                if year or month or day
+                else ""
+            )
         street, number, postcode = first("street", row), first("number", row), first("postcode", row)
         if not number and re.search(r"[0-9]", street):
             number = (re.search(r"[0-9]+", street) or [""])[0]
@@ -210,11 +220,15 @@ def _date_reader(values: Sequence[str]) -> Callable[[str], str]:
         if word and word[0][:3].lower() in _MONTHS:
             value = value.replace(word[0], _MONTHS[word[0][:3].lower()])
         value = value.partition("T")[0].partition(" 00:")[0]
-        parts = re.findall(r"[0-9]+", value)
+        parts: list[str] = re.findall(r"[0-9]+", value)
         if len(parts) == 1:
             digits = parts[0]
             if len(digits) == 8 and not digits.startswith(("18", "19", "20")):
-                return f"{digits[4:]}-{digits[:2]}-{digits[2:4]}" if month_first else f"{digits[4:]}-{digits[2:4]}-{digits[:2]}"
+                return (
+                    f"{digits[4:]}-{digits[:2]}-{digits[2:4]}"
+                    if month_first
+                    else f"{digits[4:]}-{digits[2:4]}-{digits[:2]}"
+                )
             return digits
         if len(parts) >= 3 and len(parts[0]) <= 2:
             first, second, year = parts[:3]
