@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
-from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # re-exported without a list
+from confluent_kafka.admin import NewTopic
 
 from hub.bench.counting import log_record
 from hub.contracts.codec import decode

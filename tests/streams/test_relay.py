@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
-from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]  # re-exported without a list
+from confluent_kafka.admin import NewTopic
 
 from hub.contracts import catalogue
 from hub.contracts.codec import decode, encode
