@@ -7,11 +7,20 @@ import msgspec
 
 from hub.domain import events as e
 from hub.domain.case import Case
-from hub.domain.identifiers import Agb
+from hub.domain.identifiers import Agb, month_of
 from hub.domain.link_rows import key_of_ref
 from hub.domain.proposals import close_proposal
-from hub.domain.receipts import APPLIED, Verdict
-from hub.domain.registrations import CareRow, DeliveredRow, Standing, delivered_key, last_day_kept, ref_of, registered
+from hub.domain.receipts import APPLIED, NOT_COMPARABLE, Verdict
+from hub.domain.registrations import (
+    DELIVERED_KEPT_MONTHS,
+    CareRow,
+    DeliveredRow,
+    Standing,
+    delivered_key,
+    last_day_kept,
+    ref_of,
+    registered,
+)
 from hub.domain.rounds import place_at_once
 from hub.domain.versions import key_of, record_key
 from hub.domain.waiting_list import WAITING_KEPT_AFTER_DUE_DAYS, listed, ref_of_waiting
@@ -38,7 +47,7 @@ def submit_registration(case: Case, event: e.RegistrationSubmitted) -> Verdict:
     by_transfer = row.standing is Standing.TRANSFERRED
     outcome = SettledOutcome.ACTIVE if row.active else SettledOutcome.CLOSED
     case.settle(ref_of(row, case.region), outcome, row.due, by_transfer=by_transfer)
-    return APPLIED
+    return _heard(case, needs_comparing=row.active)
 
 
 def list_waiting_client(case: Case, event: e.WaitingClientListed) -> Verdict:
@@ -59,7 +68,7 @@ def list_waiting_client(case: Case, event: e.WaitingClientListed) -> Verdict:
     case.settle(ref_of_waiting(row, case.region), outcome, row.due)
     if row.listed:
         place_at_once(case, key)
-    return APPLIED
+    return _heard(case, needs_comparing=row.listed)
 
 
 def deliver_care(case: Case, event: e.CareDelivered) -> Verdict:
@@ -150,6 +159,10 @@ def expire(case: Case, today: date) -> None:
     for key, care in case.state.care.shard_items(today.toordinal()):
         if case.state.registrations.get(care.registration) is None:
             case.state.care.remove(key)
+    oldest = month_of(today) - DELIVERED_KEPT_MONTHS
+    for key, _ in case.state.delivered.shard_items(today.toordinal()):
+        if int(key.rsplit("|", 1)[1]) < oldest:
+            case.state.delivered.remove(key)
     for key, waiting in case.state.waiting.shard_items(today.toordinal()):
         if (today - waiting.due).days > WAITING_KEPT_AFTER_DUE_DAYS and not waiting.proposal:
             case.state.drop_waiting(key)
@@ -167,6 +180,11 @@ def _count_delivered(case: Case, care: CareRow, sign: int) -> None:
             row.clients + sign,
         ),
     )
+
+
+def _heard(case: Case, *, needs_comparing: bool) -> Verdict:
+    """Applied; the sender hears when nothing can be compared, since a duplicate will then stay unseen."""
+    return NOT_COMPARABLE if needs_comparing and not case.comparable else APPLIED
 
 
 def settle_refused(case: Case, event: e.RegistrationSubmitted | e.WaitingClientListed) -> None:

@@ -45,7 +45,8 @@ def place_of(reference: Reference, region: RegionCode) -> Place:
 class Case:
     """One event in front of one region. `facts` grows in the order in which they will stand in the log.
 
-    `position`: where in the log the event stands; it makes identities that nobody chose.
+    `position`: where in the log the event stands; it makes identities that nobody chose. `comparable`: whether the
+    sender gave an identity that can be compared.
     """
 
     place: Place
@@ -53,6 +54,7 @@ class Case:
     tenant: TenantId
     content: bytes = b""
     position: str = ""
+    comparable: bool = True
     facts: list[Any] = field(default_factory=list)
 
     @property

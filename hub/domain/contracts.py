@@ -10,8 +10,8 @@ from hub.domain.events import ContractDeclared
 from hub.domain.identifiers import Agb, Pc4, Uzovi
 from hub.domain.shards import SHARDS_MAX, Shards
 
-CONTRACTS_MAX: Final = 20_000
-"""Ten groups of insurers with every provider of the country, twice over."""
+CONTRACTS_MAX: Final = 10_000
+"""Ten groups of insurers with a thousand providers each, as far as they deliver here."""
 
 
 class ContractRow(msgspec.Struct, frozen=True, array_like=True):

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from hub.domain.identifiers import Agb, Month, TenantId
-from hub.domain.shards import Shards
+from hub.domain.shards import SHARDS_MAX, Shards
 from hub.domain.words import FindingCode
 
 FINDINGS_MAX: Final = 20_000
@@ -36,9 +36,9 @@ class RequestRow(msgspec.Struct, frozen=True, array_like=True):
 
 def new_findings() -> Shards[FindingRow]:
     """Nothing found."""
-    return Shards("findings", FindingRow, count=16, size_max=FINDINGS_MAX)
+    return Shards("findings", FindingRow, count=SHARDS_MAX, size_max=FINDINGS_MAX)
 
 
 def new_requests() -> Shards[RequestRow]:
     """Nobody asked."""
-    return Shards("requests", RequestRow, count=8, size_max=REQUESTS_MAX)
+    return Shards("requests", RequestRow, count=32, size_max=REQUESTS_MAX)

@@ -7,11 +7,12 @@ import msgspec
 
 from hub.domain.events import MatchReason, RecordRef, RegistrationSubmitted, WaitingClientListed
 from hub.domain.identifiers import Agb, TenantId
-from hub.domain.shards import Shards
+from hub.domain.shards import SHARDS_MAX, Shards
 from hub.domain.versions import record_key
 from hub.domain.words import LinkKind, RecordKind
 
-LINKS_MAX: Final = 50_000
+LINKS_MAX: Final = 10_000
+"""Open links of one region; beyond it further ones are not kept (PROPOSAL)."""
 
 
 class LinkRow(msgspec.Struct, frozen=True, array_like=True):
@@ -32,7 +33,7 @@ class LinkRow(msgspec.Struct, frozen=True, array_like=True):
 
 def new_links() -> Shards[LinkRow]:
     """No links."""
-    return Shards("links", LinkRow, count=32, size_max=LINKS_MAX)
+    return Shards("links", LinkRow, count=SHARDS_MAX, size_max=LINKS_MAX)
 
 
 def key_of_ref(ref: RecordRef) -> str:

@@ -14,8 +14,8 @@ class Logged(Generic[E]):
 
     `source` and `source_position` (offset, index) name where the event came from: an inbox topic, or the log of the
     machine that said it. `home` marks the one copy whose fold issues the receipt. `content` is the digest by which
-    the version rule tells a repeat from a conflict; empty for events without a version. `identity` says whether the
-    sender gave a comparable identity. `offset` is the position in this log partition.
+    the version rule tells a repeat from a conflict; empty for events without a version. `offset` is the position in
+    this log partition. `comparable` says whether the sender gave an identity that can be compared.
     """
 
     event: E
@@ -26,3 +26,4 @@ class Logged(Generic[E]):
     home: bool
     content: bytes
     offset: int
+    comparable: bool = False

@@ -11,7 +11,7 @@ import msgspec
 
 from hub.domain.events import MandateGranted
 from hub.domain.identifiers import Agb, TenantId
-from hub.domain.shards import Shards
+from hub.domain.shards import SHARDS_MAX, Shards
 
 MANDATES_MAX: Final = 50_000
 """Every provider of the country with several mandates; carers who work on their own have an AGB code each."""
@@ -38,7 +38,7 @@ class Mandates:
 
     def __init__(self) -> None:
         """None yet."""
-        self.rows: Shards[MandateRow] = Shards("mandates", MandateRow, count=16, size_max=MANDATES_MAX)
+        self.rows: Shards[MandateRow] = Shards("mandates", MandateRow, count=SHARDS_MAX, size_max=MANDATES_MAX)
         self._by_provider: dict[str, dict[str, MandateRow]] | None = None
 
     def grant(self, key: str, event: MandateGranted) -> None:

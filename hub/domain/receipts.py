@@ -43,6 +43,7 @@ class Verdict:
 
 
 APPLIED: Final = Verdict("applied")
+NOT_COMPARABLE: Final = Verdict("applied_not_comparable")
 REPEATED: Final = Verdict("repeated")
 STALE: Final = Verdict("older_version")
 CONFLICT: Final = Verdict("same_version_other_content")

@@ -174,7 +174,9 @@ class RegionRules:
     def decide(self, state: RegionState, logged: Logged[Any]) -> Sequence[Any]:
         """What follows from one event: the receipt first where this copy is the home one, then the facts."""
         event = logged.event
-        case = Case(self._places[logged.region], state, logged.tenant, logged.content, str(logged.offset))
+        case = Case(
+            self._places[logged.region], state, logged.tenant, logged.content, str(logged.offset), logged.comparable
+        )
         if (tell := TOLD.get(type(event))) is not None:
             tell(case, event)
             return case.facts

@@ -22,7 +22,7 @@ from hub.domain.mandates import Mandates
 from hub.domain.region_forecast import RegionForecast, Surroundings
 from hub.domain.region_plan import PlanBook, RegionPlan, national_defaults
 from hub.domain.registrations import RegistrationRow, load_of, new_care, new_delivered, new_registrations
-from hub.domain.shards import Shards, encode_canonical
+from hub.domain.shards import SHARDS_MAX, Shards, encode_canonical
 from hub.domain.supply_rows import SupplyRows
 from hub.domain.versions import new_versions
 from hub.domain.waiting_list import WaitingRow, load_of_waiting, new_proposals, new_waiting
@@ -33,8 +33,8 @@ PLANS_MAX: Final = 20
 CLOCK_SILENT: Final = date(1970, 1, 1)
 """The day of the forecast before the clock first spoke: nothing that arrives then lies behind it."""
 
-PROVIDERS_MAX: Final = 20_000
-SAYINGS_MAX: Final = 400_000
+PROVIDERS_MAX: Final = 5_000
+SAYINGS_MAX: Final = 100_000
 """Last sayings: one a month for the region, and one a month for each provider."""
 
 _HEAD: Final = "head"
@@ -83,9 +83,9 @@ class RegionState:
         self.alerts = AlertBook(region)
         self.findings = new_findings()
         self.requests = new_requests()
-        self.carries: Shards[Carry] = Shards("carries", Carry, count=4, size_max=PROVIDERS_MAX)
-        self.low_runs: Shards[LowRun] = Shards("low-runs", LowRun, count=1, size_max=PROVIDERS_MAX)
-        self.sayings: Shards[bytes] = Shards("sayings", bytes, count=4, size_max=SAYINGS_MAX)
+        self.carries: Shards[Carry] = Shards("carries", Carry, count=16, size_max=PROVIDERS_MAX)
+        self.low_runs: Shards[LowRun] = Shards("low-runs", LowRun, count=4, size_max=PROVIDERS_MAX)
+        self.sayings: Shards[bytes] = Shards("sayings", bytes, count=SHARDS_MAX, size_max=SAYINGS_MAX)
         self._head_bytes = b""
         self._plans_bytes = b""
 
@@ -177,7 +177,7 @@ class RegionState:
     def changed_parts(self) -> dict[str, bytes | None]:
         """Canonical bytes of each part changed since the last call; None for a part that is gone."""
         parts: dict[str, bytes | None] = {}
-        for rows in self._kinds():
+        for rows in self.kinds():
             parts.update(rows.changed_parts())
         if (head := encode_canonical(self.head)) != self._head_bytes:
             parts[_HEAD] = self._head_bytes = head
@@ -191,7 +191,7 @@ class RegionState:
     def restore(cls, region: RegionCode, parts: Mapping[str, bytes]) -> "RegionState":
         """The state that `changed_parts` wrote."""
         state = cls(region)
-        for rows in state._kinds():
+        for rows in state.kinds():
             rows.restore(parts)
         if _HEAD in parts:
             state._head_bytes = parts[_HEAD]
@@ -204,7 +204,8 @@ class RegionState:
         state.alerts.restore(parts)
         return state
 
-    def _kinds(self) -> tuple[Shards[Any], ...]:
+    def kinds(self) -> tuple[Shards[Any], ...]:
+        """Every kind of row, for snapshots and their bounds."""
         return (
             self.versions, self.mandates.rows, self.contracts.rows, self.registrations, self.care, self.delivered,
             self.links, self.waiting, self.proposals, self.findings, self.requests, self.carries,

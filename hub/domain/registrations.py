@@ -12,14 +12,16 @@ from hub.domain.load_forecast import Born, CareNorm, Counting, Due, Registration
 from hub.domain.shards import SHARDS_MAX, Shards
 from hub.domain.words import CareEndReason, IndicationProtocol, RecordKind, RegistrationStatus
 
-REGISTRATIONS_MAX: Final = 100_000
-"""Live registrations of one region; a tenth of it is a large region (PROPOSAL)."""
-CARE_RECORDS_MAX: Final = 100_000
+REGISTRATIONS_MAX: Final = 60_000
+"""Live registrations of one region; a large region has a sixth of it (PROPOSAL)."""
+CARE_RECORDS_MAX: Final = 60_000
 DELIVERED_MAX: Final = 100_000
 KEPT_AFTER_DUE_DAYS: Final = 120
 """A registration stays so long after its due date, or its birth if later: care is reported late (PROPOSAL)."""
 DELIVERED_KEPT_MONTHS: Final = 14
 """The last twelve months count in the fair share (PROPOSAL of DOMAIN), and care is reported late."""
+DELIVERED_MINUTES_MAX: Final = 366 * 24 * 60
+"""What the forecast can count of one client; more is a mistake that many records add up to, and must not stop it."""
 DIGITAL_MINUTES_MAX: Final = 6 * 60
 """Digital care counts for at most 6 hours (S2, rule 11)."""
 
@@ -112,7 +114,7 @@ def new_care() -> Shards[CareRow]:
 
 def new_delivered() -> Shards[DeliveredRow]:
     """Nothing delivered yet."""
-    return Shards("delivered", DeliveredRow, count=16, size_max=DELIVERED_MAX)
+    return Shards("delivered", DeliveredRow, count=SHARDS_MAX, size_max=DELIVERED_MAX)
 
 
 _STANDING: Final = {
@@ -159,8 +161,8 @@ def load_of(row: RegistrationRow | None) -> RegistrationLoad | None:
         )  # fmt: skip
     if row.standing is Standing.ENDED and row.born_on is not None and row.delivered_minutes:
         return RegistrationLoad(
-            provider=provider, birth=birth, care_minutes=row.delivered_minutes, norm=CareNorm.DELIVERED,
-            counting=counting,
+            provider=provider, birth=birth, norm=CareNorm.DELIVERED, counting=counting,
+            care_minutes=min(row.delivered_minutes, DELIVERED_MINUTES_MAX),
         )  # fmt: skip
     return None
 

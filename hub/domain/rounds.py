@@ -229,6 +229,8 @@ def _carry_out(case: Case, today: date, month: Month, outcome: Outcome) -> None:
 def _propose(case: Case, today: date, month: Month, placement: Placement) -> None:
     row = case.state.waiting.get(placement.client)
     assert row is not None and not row.proposal
+    if case.state.proposals.full:
+        return
     number = row.proposals_made + 1
     new_id = proposal_id(case.region, placement.client, today, number)
     rounds = case.state.plan.rounds

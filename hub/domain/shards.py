@@ -40,6 +40,11 @@ class Shards(Generic[V]):
         return self._size
 
     @property
+    def count(self) -> int:
+        """Over how many parts the rows are spread."""
+        return self._count
+
+    @property
     def full(self) -> bool:
         """Whether a new key would go beyond the bound; rows that are there can still change."""
         return self._size >= self.size_max

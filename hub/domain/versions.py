@@ -17,7 +17,7 @@ from hub.domain.shards import SHARDS_MAX, Shards
 
 TOMBSTONE_DAYS: Final = 731
 """24 months after the record's own end (DESIGN spine 7)."""
-VERSIONS_MAX: Final = 200_000
+VERSIONS_MAX: Final = 150_000
 """Records of all kinds, tombstones included, that one region holds; over 10 × what a large region needs (PROPOSAL)."""
 
 _SHORT: Final[dict[type[Any], str]] = {

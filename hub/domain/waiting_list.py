@@ -19,7 +19,7 @@ from hub.domain.words import AllocationStatus, IndicationProtocol, RecordKind, R
 
 WAITING_MAX: Final = 20_000
 """Waiting clients of one region, past ones included until they expire (PROPOSAL)."""
-PROPOSALS_MAX: Final = 100_000
+PROPOSALS_MAX: Final = 60_000
 REFUSALS_MAX: Final = 64
 """Providers that one client or that refused one client; beyond it the oldest refusal is forgotten."""
 WAITING_KEPT_AFTER_DUE_DAYS: Final = 42

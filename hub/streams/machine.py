@@ -262,6 +262,7 @@ class Machine(Generic[S]):
             home="ce_hubhome" in headers,
             content=headers.get("ce_hubcontent", b""),
             offset=record.offset,
+            comparable="ce_hubcomparable" in headers,
         )
         facts = self.rules.decide(slot.state, logged)
         if not facts:

@@ -80,11 +80,11 @@ class World:
     def __post_init__(self) -> None:
         self.state = self.rules.open(self.region)
 
-    def given(self, event: Any, by: TenantId, *, home: bool = True) -> list[Any]:
+    def given(self, event: Any, by: TenantId, *, home: bool = True, comparable: bool = True) -> list[Any]:
         """Put one event in front of the fold; returns what follows from it."""
         content = hashlib.sha256(repr(event).encode()).digest()[:16] if hasattr(event, "version") else b""
         offset = len(self.log)
-        logged = Logged(event, self.region, by, f"inbox.{by}", (offset, 0), home, content, offset)
+        logged = Logged(event, self.region, by, f"inbox.{by}", (offset, 0), home, content, offset, comparable)
         self.log.append(logged)
         said = list(self.rules.decide(self.state, logged))
         self.facts.extend(said)

@@ -77,7 +77,8 @@ def opening() -> list[Told]:
         *((mandate(provider, tenant), OFFICE) for provider, tenant in zip(PROVIDERS, (ALFA, BETA, GAMMA), strict=True)),
         *((contract(provider), INS_1) for provider in PROVIDERS),
         (contract(ROOS, SECOND_INSURER, postcodes=(POSTCODE_2,)), INS_2),
-        *((capacity(provider, hours=60), _package_of(provider)) for provider in PROVIDERS),
+        *((capacity(provider, hours=60), _package_of(provider)) for provider in (ROOS, LINDE)),
+        (mandate(WILG, GAMMA, version=2, bo_member=True), OFFICE),
         (registration("r8"), ALFA),
         (registration("r9", provider=LINDE), BETA),
         *(
@@ -200,7 +201,7 @@ class Story:
 
     def tell(self, event: Any, by: TenantId) -> None:
         content = repr(event).encode()[-40:]
-        logged = Logged(event, HERE, by, "inbox", (self.offset, 0), True, content, self.offset)
+        logged = Logged(event, HERE, by, "inbox", (self.offset, 0), True, content, self.offset, True)
         self.offset += 1
         facts = list(self.rules.decide(self.state, logged))
         self.facts.append(facts)

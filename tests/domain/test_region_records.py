@@ -116,6 +116,22 @@ def test_a_lower_version_is_stale_and_changes_nothing(world: World) -> None:
     assert world.state.changed_parts() == {}
 
 
+def test_a_registration_that_cannot_be_compared_is_applied_and_its_sender_told(world: World) -> None:
+    """A duplicate would stay unseen; one that is withdrawn needs no comparing any more."""
+    said = receipt(world.given(registration(), ALFA, comparable=False))
+    assert (said.code, said.outcome) == ("applied_not_comparable", ReceiptOutcome.ACCEPTED)
+    withdrawn = registration(version=2, status=RegistrationStatus.WITHDRAWN)
+    assert receipt(world.given(withdrawn, ALFA, comparable=False)).code == "applied"
+
+
+def test_a_year_of_care_in_one_days_records_does_not_stop_the_region(world: World) -> None:
+    """A vendor's mistake that adds up beyond what the forecast can count."""
+    world.given(registration(due_date=day(1)), ALFA)
+    for number in range(60):
+        world.given(care(f"c{number}", physical_minutes=12_000, employed_minutes=0), ALFA)
+    assert receipt(world.given(ended(), ALFA)).code == "applied"
+
+
 def test_two_tenants_and_two_providers_number_their_records_apart(world: World) -> None:
     """The key is (tenant, provider, type, record id)."""
     world.mandate(ROOS, BETA)
