@@ -1,1 +1,1 @@
-"""Speed and memory, measured as ratios in one run: absolute figures depend on the machine, ratios say where we stand."""
+"""Speed and memory as ratios of one run: absolute figures depend on the machine, ratios say where we stand."""

@@ -27,10 +27,11 @@ async def fold_everything(*readers: Reader) -> None:
         attach(app, reader)
     await app.start()
     try:
-        while not (
-            any(reader.ready for reader in readers) and sum([await reader.backlog() for reader in readers]) == 0
-        ):
+        while True:
             await asyncio.sleep(0.05)
+            backlogs = [await reader.backlog() for reader in readers]
+            if any(reader.ready for reader in readers) and not any(backlogs):
+                break
     finally:
         await app.stop()
 
