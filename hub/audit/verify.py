@@ -7,7 +7,10 @@ rules with the hub, and nothing of the hub's input and output.
 import base64
 import hashlib
 import json
+import multiprocessing
+import os
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,11 +18,14 @@ from typing import Any, Final
 import msgspec
 
 from hub.contracts import tables
+from hub.contracts.catalogue import REGION_LOG
 from hub.domain.reference import Reference
 from hub.errors import UsageError
 from hub.streams.folds import FOLDS, Fold
 from hub.streams.machine import FactRecord, LogRecord, Machine, Marker, marker_key
 
+SIDE_BY_SIDE_BYTES_MIN: Final = 4_000_000
+"""A smaller log is refolded before other processes have started."""
 DIFFERENCES_MAX: Final = 20
 """How many differences are told; the first is the one to look at."""
 
@@ -67,14 +73,16 @@ class Row:
     value: bytes | None
 
 
-def read_topic(dump: Path, topic: str) -> Iterator[Row]:
-    """Records of `topics/<topic>.jsonl` in partition and offset order; nothing where the topic was not dumped."""
+def read_topic(dump: Path, topic: str, partition: int | None = None) -> Iterator[Row]:
+    """Records of `topics/<topic>.jsonl` in partition and offset order, all or of one partition; none if not dumped."""
     path = dump / "topics" / f"{topic}.jsonl"
     if not path.exists():
         return
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
+            if partition is not None and row["partition"] != partition:
+                continue
             value = row["value_base64"]
             yield Row(
                 row["partition"],
@@ -95,22 +103,40 @@ def reference_of(dump: Path) -> Reference:
 
 
 def verify_dump(dump: Path) -> Verdict:
-    """Refold every log of a dump and compare it with the facts and snapshots beside it."""
-    reference, verdict = reference_of(dump), Verdict()
-    for fold in FOLDS.values():
-        facts, snapshots = _by_partition(dump, fold.facts_topic), _by_partition(dump, fold.snapshots_topic)
-        logs = _by_partition(dump, fold.log_topic)
-        for partition in sorted({*logs, *facts, *snapshots}):
-            _verify_partition(
-                fold,
-                reference,
-                partition,
-                logs.get(partition, []),
-                facts.get(partition, []),
-                snapshots.get(partition, []),
-                verdict,
-            )
+    """Refold every log of a dump and compare it with the facts and snapshots beside it, partitions side by side."""
+    reference = reference_of(dump)
+    jobs = [
+        (dump, fold.name, partition)
+        for fold in FOLDS.values()
+        for partition in range(reference.log_partitions if fold.log_topic == REGION_LOG else 1)
+    ]
+    size = sum(path.stat().st_size for path in (dump / "topics").glob(f"{REGION_LOG}.jsonl"))
+    if size < SIDE_BY_SIDE_BYTES_MIN:
+        return _joined([_verify_job(*job) for job in jobs])
+    # `spawn`: whoever calls may hold threads of a Kafka client, which a fork would copy in any state.
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        return _joined(list(pool.map(_verify_job, *zip(*jobs, strict=True))))
+
+
+def _verify_job(dump: Path, fold_name: str, partition: int) -> Verdict:
+    fold, verdict = FOLDS[fold_name], Verdict()
+    log, facts, snapshots = (
+        list(read_topic(dump, topic, partition)) for topic in (fold.log_topic, fold.facts_topic, fold.snapshots_topic)
+    )
+    _verify_partition(fold, reference_of(dump), partition, log, facts, snapshots, verdict)
     return verdict
+
+
+def _joined(verdicts: list[Verdict]) -> Verdict:
+    whole = Verdict()
+    for verdict in verdicts:
+        whole.records += verdict.records
+        whole.facts += verdict.facts
+        whole.repeats += verdict.repeats
+        whole.snapshots += verdict.snapshots
+        for difference in verdict.differences:
+            whole.tell(difference)
+    return whole
 
 
 def refold(
@@ -127,13 +153,6 @@ def refold(
             [(k, v.encode()) for k, v in row.headers.items()],
         )
         yield machine, machine.apply([record])
-
-
-def _by_partition(dump: Path, topic: str) -> dict[int, list[Row]]:
-    found: dict[int, list[Row]] = {}
-    for row in read_topic(dump, topic):
-        found.setdefault(row.partition, []).append(row)
-    return found
 
 
 def _verify_partition(

@@ -16,6 +16,7 @@ from hub.backtest.truth import (
     CARE_DAYS,
     FIRST_MONTH,
     ILLNESS,
+    LATE_DAYS,
     PARTUS_MINUTES,
     WAVE,
     WAVE_CHANCE,
@@ -225,7 +226,9 @@ class IdealForecaster:
                 mean += count * one
                 variance += count * (two - one * one)
         for due in range(today, end + 150):
-            missing = rate(nature, due) * _normal_below(due - today - nature.lead_mean_days, nature.lead_sd_days)
+            timely = _normal_below(due - today - nature.lead_mean_days, nature.lead_sd_days)
+            late = min(1.0, (due - today) / LATE_DAYS)
+            missing = rate(nature, due) * ((1 - nature.late_share) * timely + nature.late_share * late)
             for partus, share in ((False, 1 - nature.partus_share), (True, nature.partus_share)):
                 one, two = self._care(due, today, start, end, partus)
                 mean += missing * share * one

@@ -52,6 +52,8 @@ def backtest(seeds: tuple[int, ...], regions_per_seed: int = REGIONS_PER_SEED) -
             "shortages": sum(row.short_by_load for row in rows),
             "recall_28d": _share([row.hub.orange for row in rows if row.short_by_load]),
             "precision": _share([row.short_by_load for row in warned]),
+            "ideal_recall_28d": _share([row.ideal.orange for row in rows if row.short_by_load]),
+            "ideal_precision": _share([row.short_by_load for row in rows if row.ideal.orange]),
         },
         "baseline": {
             "recall_28d": _share([row.plain.orange for row in rows if row.short]),

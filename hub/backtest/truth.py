@@ -20,6 +20,8 @@ SCORED = tuple(Month(m) for m in range(FIRST_MONTH + 12, FIRST_MONTH + 12 + 18))
 
 CARE_DAYS = 8
 PARTUS_MINUTES = 6 * 60
+LATE_DAYS = 120
+"""Some register late: any day of the last so many before the due date."""
 DECLARED_MONTHS = 8
 """How far ahead providers declare their capacity."""
 
@@ -40,6 +42,7 @@ class Nature:
     mixture: tuple[tuple[float, float, float], ...]
     lead_mean_days: float
     lead_sd_days: float
+    late_share: float
     mean_minutes: int
     partus_share: float
     turnover_sd: float
@@ -143,6 +146,7 @@ def draw_region(seed: int, number: int) -> Region:
         ),
         lead_mean_days=float(draw.normal(170, 7)),
         lead_sd_days=float(draw.uniform(32, 42)),
+        late_share=float(draw.uniform(0.02, 0.05)),
         mean_minutes=int(draw.uniform(39, 45) * 60),
         partus_share=float(draw.uniform(0.1, 0.2)),
         turnover_sd=0.008,
@@ -162,7 +166,9 @@ def _draw_clients(draw: np.random.Generator, nature: Nature, providers: int) -> 
     means = np.array([mean for _, mean, _ in nature.mixture])[part]
     sds = np.array([sd for _, _, sd in nature.mixture])[part]
     born = due + np.clip(np.rint(draw.normal(means, sds)), -140, 24).astype(np.int64)
-    lead = np.clip(draw.normal(nature.lead_mean_days, nature.lead_sd_days, count), 0, 250).astype(np.int64)
+    timely = draw.normal(nature.lead_mean_days, nature.lead_sd_days, count)
+    late = draw.uniform(0, LATE_DAYS, count)
+    lead = np.clip(np.where(draw.random(count) < nature.late_share, late, timely), 0, 250).astype(np.int64)
     registered = np.minimum(due - lead, born)
     shares = draw.dirichlet(np.full(providers, 3.0))
     provider = draw.choice(providers, size=count, p=shares)

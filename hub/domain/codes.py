@@ -86,7 +86,9 @@ SENTENCES: dict[str, Sentence] = {
         "Deze postcode ligt in geen enkele regio van de tabel.",
         "No region of the table holds this postcode. Check it, or ask the trust office to add it.",
     ),
-    "unknown_region": Sentence("Deze regio is niet bekend.", "The region is not in the table. Take its code from there."),
+    "unknown_region": Sentence(
+        "Deze regio is niet bekend.", "The region is not in the table. Take its code from there."
+    ),
     "invalid_record_id": Sentence(
         "Het kenmerk heeft niet de vorm van 1 tot 64 letters, cijfers of ._:-",
         "The id is not 1 to 64 letters, digits or ._:- starting with a letter or digit.",
@@ -109,7 +111,9 @@ SENTENCES: dict[str, Sentence] = {
         "A code is not lower-case letters, digits and dashes, at most 40.",
     ),
     "missing_reason": Sentence("De reden ontbreekt.", "A reason is required with this answer. Send one."),
-    "invalid_plan": Sentence("Het regioplan klopt niet.", "The region plan contradicts itself. Run hub validate on it."),
+    "invalid_plan": Sentence(
+        "Het regioplan klopt niet.", "The region plan contradicts itself. Run hub validate on it."
+    ),
     "parts_exceed_total": Sentence(
         "De delen zijn samen meer dan het geheel.", "The parts add up to more than the whole. Check the minutes."
     ),
@@ -135,14 +139,16 @@ SENTENCES: dict[str, Sentence] = {
     "already_closed": Sentence("Dit dossier is al gesloten.", "The record is closed already. Nothing changed."),
     "unknown_proposal": Sentence("Dit voorstel bestaat niet.", "There is no such proposal. Check the proposal id."),
     "proposal_closed": Sentence(
-        "Dit voorstel is al beantwoord of ingetrokken.", "The proposal was answered or withdrawn before. Nothing changed."
+        "Dit voorstel is al beantwoord of ingetrokken.",
+        "The proposal was answered or withdrawn before. Nothing changed.",
     ),
     "not_your_proposal": Sentence(
         "Dit voorstel is aan een andere aanbieder gedaan.",
         "The proposal was made to another provider, or the tenant holds no mandate for it.",
     ),
     "unknown_plan_version": Sentence(
-        "Deze versie van het regioplan is hier niet bekend.", "That version of the plan is not known here. Adopt it first."
+        "Deze versie van het regioplan is hier niet bekend.",
+        "That version of the plan is not known here. Adopt it first.",
     ),
     "not_a_lead_insurer": Sentence(
         "Alleen de twee preferente verzekeraars stemmen in met het regioplan.",

@@ -3,7 +3,7 @@
 Comparing gives a *pattern*: for each field one small level, packed three bits a field. A model holds explanations of
 patterns: some say "one person" (at one address; moved), the others say "two people" (chance, a twin, one household,
 a namesake). The score is the best explanation of the first kind minus the best of the second, in millibits: integers
-that a trainer published and this module only adds. duplicates.ALERT_MILLIBITS says from which score on a pair is signalled.
+that a trainer published and this module only adds. From duplicates.ALERT_MILLIBITS on a pair is signalled.
 
 Thresholds and the choice of levels are a PROPOSAL.
 """

@@ -71,7 +71,7 @@ class MatchRules:
         )
 
     def _entitled(self, state: MatchState, link_id: str, tenant: TenantId) -> bool:
-        """Only a coordinator, or a tenant whose own record is in the link, can say what it is: others could guess ids."""
+        """Only a coordinator, or a tenant whose own record is in the link, may say what it is: ids could be guessed."""
         row = self.reference.tenant.get(tenant)
         if row is not None and row.role is Role.KSV:
             return True

@@ -7,10 +7,10 @@ from typing import Final
 from hub.domain.match_model import Explanation, MatchModel
 
 WARM_MODEL: Final = MatchModel(
-    version='warm-2',
+    version="warm-2",
     explanations=(
         Explanation(
-            name='one person',
+            name="one person",
             same_person=True,
             prior_millibits=-1011,
             weights_millibits=(
@@ -33,7 +33,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one person who moved',
+            name="one person who moved",
             same_person=True,
             prior_millibits=-3230,
             weights_millibits=(
@@ -56,7 +56,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='chance: one birth date',
+            name="chance: one birth date",
             same_person=False,
             prior_millibits=-10344,
             weights_millibits=(
@@ -79,7 +79,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='chance: birth date and surname',
+            name="chance: birth date and surname",
             same_person=False,
             prior_millibits=-4144,
             weights_millibits=(
@@ -102,7 +102,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='chance: birth date and given name',
+            name="chance: birth date and given name",
             same_person=False,
             prior_millibits=-3231,
             weights_millibits=(
@@ -125,7 +125,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='namesakes',
+            name="namesakes",
             same_person=False,
             prior_millibits=-5381,
             weights_millibits=(
@@ -148,7 +148,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='namesakes of nearly one birth date',
+            name="namesakes of nearly one birth date",
             same_person=False,
             prior_millibits=-6170,
             weights_millibits=(
@@ -171,7 +171,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='namesakes of one birth date',
+            name="namesakes of one birth date",
             same_person=False,
             prior_millibits=-3742,
             weights_millibits=(
@@ -194,7 +194,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one address',
+            name="one address",
             same_person=False,
             prior_millibits=-8053,
             weights_millibits=(
@@ -217,7 +217,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one surname in one area',
+            name="one surname in one area",
             same_person=False,
             prior_millibits=-14551,
             weights_millibits=(
@@ -240,7 +240,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one given name in one area',
+            name="one given name in one area",
             same_person=False,
             prior_millibits=-12765,
             weights_millibits=(
@@ -263,7 +263,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one household',
+            name="one household",
             same_person=False,
             prior_millibits=-4250,
             weights_millibits=(
@@ -286,7 +286,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='twins',
+            name="twins",
             same_person=False,
             prior_millibits=-4221,
             weights_millibits=(
@@ -309,7 +309,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one account',
+            name="one account",
             same_person=False,
             prior_millibits=-6551,
             weights_millibits=(

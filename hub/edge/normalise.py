@@ -44,18 +44,22 @@ def surname_parts(text: str) -> tuple[str, ...]:
     A hyphen, slash, or `e/v` parts two names. Prefixes are dropped wherever they stand, abbreviated or glued
     (`vandenBerg`), since administrations disagree on all of these. ij and y are one letter.
     """
-    names = []
+    names: list[str] = []
+    prefixes: list[str] = []
     for part in re.split(r"[-/,;&+]|\be/?v\b", fold(text)):
         words = _words(part)
-        kept = [word for word in words if word not in _PREFIXES and len(word) > 1] or [w for w in words if len(w) > 1]
-        name = "".join(kept)
+        name = "".join(word for word in words if word not in _PREFIXES and len(word) > 1)
         for glued in _GLUED:
             if name.startswith(glued) and len(name) - len(glued) >= 4:
                 name = name[len(glued) :]
                 break
         name = name.replace("ij", "y")
-        if name not in _UNKNOWN and name not in names:
+        if not name:
+            prefixes.append("".join(words))
+        elif name not in _UNKNOWN and name not in names:
             names.append(name)
+    if not names:
+        names = [name for name in prefixes if len(name) > 1 and name not in _UNKNOWN]
     return tuple(names[:3])
 
 

@@ -69,7 +69,7 @@ def apply(
     missing = [name for name in (ADMIN, *catalogue.principals(reference)) if name not in passwords]
     if missing:
         raise UsageError(f"no password for {', '.join(missing[:5])}; give one for every principal of `hub topics plan`")
-    config = {
+    config: dict[str, Any] = {
         "bootstrap.servers": bootstrap_servers,
         "security.protocol": "SASL_PLAINTEXT",
         "sasl.mechanism": "SCRAM-SHA-512",
@@ -170,7 +170,7 @@ def _filter(rule: _Rule) -> AclBindingFilter:
     return AclBindingFilter(resource, name, pattern, f"User:{principal}", "*", operation, AclPermissionType.ALLOW)
 
 
-def _publish_tables(config: Mapping[str, str], reference: Reference) -> None:
+def _publish_tables(config: Mapping[str, Any], reference: Reference) -> None:
     """The record that every worker reads before it starts. The same version again is the same record."""
     failed: list[KafkaException] = []
 

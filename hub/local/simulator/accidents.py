@@ -14,7 +14,7 @@ from hub.contracts import codec
 from hub.contracts.schemas import registry
 from hub.domain import events as e
 from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzovi, month_text
-from hub.domain.words import AllocationAnswer, ReceiptOutcome
+from hub.domain.words import AllocationAnswer, ContractClass, MeasureStatus, ReceiptOutcome
 from hub.local.simulator import national as world
 from hub.local.simulator.messages import Expected, Message, Told
 from hub.local.simulator.national import START, Client, Nation, Story, insurer_tenant
@@ -91,14 +91,25 @@ def _wrong_senders(nation: Nation, plain: list[Client]) -> Iterator[tuple[Messag
     month = month_text(nation.months()[3])
     speaks, other = Uzovi(world.INSURERS[0][0]), Uzovi(world.INSURERS[1][0])
     figures = e.ProviderFiguresPublished(
-        record_id=RecordId("figures-of-another-1"), version=1, insurer=other, provider=client.provider.agb, region=client.region,
-        month=month, mean_care_minutes=2400, capacity_minutes=100_000,
-    )  # fmt: skip
+        record_id=RecordId("figures-of-another-1"),
+        version=1,
+        insurer=other,
+        provider=client.provider.agb,
+        region=client.region,
+        month=month,
+        mean_care_minutes=2400,
+        capacity_minutes=100_000,
+    )
     yield Message(insurer_tenant(speaks), figures), Expected(_REFUSED, "wrong_tenant"), "other_insurer"
     contract = e.ContractDeclared(
-        record_id=RecordId("contract-of-another-1"), version=1, insurer=other, provider=client.provider.agb,
-        contract_class=e.ContractClass.A, postcodes=(), valid_from=date(2026, 1, 1),
-    )  # fmt: skip
+        record_id=RecordId("contract-of-another-1"),
+        version=1,
+        insurer=other,
+        provider=client.provider.agb,
+        contract_class=ContractClass.A,
+        postcodes=(),
+        valid_from=date(2026, 1, 1),
+    )
     yield Message(insurer_tenant(speaks), contract), Expected(_REFUSED, "wrong_tenant"), "other_insurer_contract"
     elsewhere = next(a for a in nation.areas if a.region != area.region)
     guideline = e.GuidelineAdopted(
@@ -110,9 +121,13 @@ def _wrong_senders(nation: Nation, plain: list[Client]) -> Iterator[tuple[Messag
     )
     yield Message(area.coordinator, guideline), Expected(_REFUSED, "wrong_tenant"), "other_region"
     concurred = e.RegionPlanConcurred(
-        record_id=RecordId("concur-unknown-1"), version=1, insurer=area.lead_insurers[0], region=area.region,
-        plan_id=RecordId("plan-that-never-came-1"), plan_version=3,
-    )  # fmt: skip
+        record_id=RecordId("concur-unknown-1"),
+        version=1,
+        insurer=area.lead_insurers[0],
+        region=area.region,
+        plan_id=RecordId("plan-that-never-came-1"),
+        plan_version=3,
+    )
     yield (
         Message(insurer_tenant(area.lead_insurers[0]), concurred),
         Expected(_REFUSED, "unknown_plan_version"),
@@ -125,10 +140,21 @@ def _wrong_values(nation: Nation, plain: list[Client]) -> Iterator[tuple[Message
     package = client.provider.package
     right = _fresh(client, 20)
     care = e.CareDelivered(
-        record_id=RecordId("care-wrong-1"), version=1, provider=client.provider.agb, pc4=client.pc4, registration_id=client.record_id,
-        born_on=START, physical_minutes=1500, digital_minutes=60, digital_consent=True, employed_minutes=1500, self_employed_minutes=0,
-        hospital_days=0, carers=1, carer_codes_present=True,
-    )  # fmt: skip
+        record_id=RecordId("care-wrong-1"),
+        version=1,
+        provider=client.provider.agb,
+        pc4=client.pc4,
+        registration_id=client.record_id,
+        born_on=START,
+        physical_minutes=1500,
+        digital_minutes=60,
+        digital_consent=True,
+        employed_minutes=1500,
+        self_employed_minutes=0,
+        hospital_days=0,
+        carers=1,
+        carer_codes_present=True,
+    )
     rows: list[tuple[Any, str, str]] = [
         (replace(right, provider=Agb("4100012")), "invalid_agb", "short_agb"),
         (replace(right, insurer=Uzovi("91O1")), "invalid_uzovi", "letter_in_uzovi"),
@@ -165,7 +191,7 @@ def _wrong_values(nation: Nation, plain: list[Client]) -> Iterator[tuple[Message
         version=1,
         region=RegionCode("KSV-99"),
         measure="mutual-aid",
-        status=e.MeasureStatus.STARTED,
+        status=MeasureStatus.STARTED,
         on=START,
     )
     yield Message(ksv.coordinator, nowhere), Expected(_REFUSED, "unknown_region"), "wrong_region"
@@ -174,9 +200,13 @@ def _wrong_values(nation: Nation, plain: list[Client]) -> Iterator[tuple[Message
     )
     yield Message(ksv.coordinator, guideline), Expected(_REFUSED, "invalid_month"), "wrong_month"
     answer = e.AllocationAnswered(
-        record_id=RecordId("answer-to-nothing-1"), version=1, provider=client.provider.agb, region=client.region,
-        proposal_id="proposal-nobody-1", answer=AllocationAnswer.ACCEPTED,
-    )  # fmt: skip
+        record_id=RecordId("answer-to-nothing-1"),
+        version=1,
+        provider=client.provider.agb,
+        region=client.region,
+        proposal_id="proposal-nobody-1",
+        answer=AllocationAnswer.ACCEPTED,
+    )
     yield Message(package, answer), Expected(_REFUSED, "unknown_proposal"), "wrong_proposal"
 
 
@@ -211,9 +241,14 @@ def _leaks(nation: Nation, plain: list[Client], draw: random.Random) -> Iterator
         yield 12 + number, Message(package, raw=text, key=letter.bsn.encode(), told=told)
         headers = (("x-client", f"{key.name} {key.bsn}".encode()), ("Faust-Ag-ReplyTo", b"inbox.clock"))
         measure = e.MeasureReported(
-            record_id=RecordId(f"measure-leak-{number}"), version=1, provider=client.provider.agb, region=client.region,
-            measure="mutual-aid", status=e.MeasureStatus.STARTED, on=START,
-        )  # fmt: skip
+            record_id=RecordId(f"measure-leak-{number}"),
+            version=1,
+            provider=client.provider.agb,
+            region=client.region,
+            measure="mutual-aid",
+            status=MeasureStatus.STARTED,
+            on=START,
+        )
         told = line("leak_in_key_and_header", key, Expected(ReceiptOutcome.ACCEPTED, "applied"))
         yield 15 + number, Message(package, measure, key=key.mark.encode(), headers=headers, told=told)
 

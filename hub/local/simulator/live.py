@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from hub.domain.words import (
     InForceKind,
     OverrideOutcome,
     OverrideReason,
+    ReceiptOutcome,
     RegistrationStatus,
     RemovalReason,
     SignalAudience,
@@ -182,8 +183,8 @@ class Live:
                 tell()
             elif time.monotonic() - heard > RECEIPTS_WAIT_S:
                 raise WorldUnavailable(
-                    f"nothing arrived for {RECEIPTS_WAIT_S:.0f} s while waiting for {what}; {len(self._waiting_for)} receipts are missing, "
-                    f"first {sorted(self._waiting_for)[:3]}. See what the workers logged."
+                    f"nothing arrived for {RECEIPTS_WAIT_S:.0f} s while waiting for {what}; "
+                    f"{len(self._waiting_for)} receipts are missing, first {sorted(self._waiting_for)[:3]}. See what the workers logged."
                 )
             else:
                 time.sleep(_POLL_S)
@@ -276,7 +277,7 @@ class Live:
             told = Told(
                 "answered_twice",
                 (f"{tenant}/{again.record_id}",),
-                expected=Expected(f.ReceiptOutcome.REFUSED, "proposal_closed"),
+                expected=Expected(ReceiptOutcome.REFUSED, "proposal_closed"),
             )
             sent.append(Message(tenant, again, told=told))
         return sent
@@ -389,8 +390,6 @@ class Live:
 
 
 def _with_status(event: e.RegistrationSubmitted, status: RegistrationStatus) -> e.RegistrationSubmitted:
-    from dataclasses import replace
-
     return replace(event, status=status)
 
 

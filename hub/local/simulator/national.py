@@ -18,7 +18,7 @@ from hub.local.simulator.people import Person, Population
 
 START: Final = date(2026, 3, 2)
 """The first simulated day: the agreements of 2026 are in force (rule 43)."""
-DAYS: Final = 60
+DAYS: Final = 45
 """Days of a demo; at most 120 are asked for."""
 DAYS_MAX: Final = 120
 CLIENTS_PER_REGION: Final = 400

@@ -32,7 +32,7 @@ from hub.local.simulator.national import START, Client, Nation, Provider, Story,
 
 SHOCK_DAY: Final = 18
 """Illness halves the deployable hours of the second region from this day."""
-SHOCK_OVER_DAY: Final = 40
+SHOCK_OVER_DAY: Final = 34
 DECLARE_EVERY_DAYS: Final = 28
 CARE_DAYS: Final = 8
 REPEAT_PERMILLE: Final = 15
@@ -439,16 +439,23 @@ def _agreements(nation: Nation) -> Iterator[tuple[int, Message]]:
             )
             yield 35, Message(ksv, _measure(region, None, "mutual-aid", START + timedelta(days=35)))
             yield (
-                45,
-                Message(ksv, _measure(region, None, "mutual-aid", START + timedelta(days=45), MeasureStatus.ENDED, 2)),
+                41,
+                Message(ksv, _measure(region, None, "mutual-aid", START + timedelta(days=41), MeasureStatus.ENDED, 2)),
             )
-        yield 10, Message(
-            ksv,
-            e.FindingRaised(
-                record_id=RecordId(f"finding-{region}-1"), version=1, provider=contracted[-1].agb, region=region, rule_number=16,
-                found_on=START + timedelta(days=9),
+        yield (
+            10,
+            Message(
+                ksv,
+                e.FindingRaised(
+                    record_id=RecordId(f"finding-{region}-1"),
+                    version=1,
+                    provider=contracted[-1].agb,
+                    region=region,
+                    rule_number=16,
+                    found_on=START + timedelta(days=9),
+                ),
             ),
-        )  # fmt: skip
+        )
         for provider in contracted[:3]:
             yield (
                 12,

@@ -48,7 +48,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def unmet(rows: Iterable[dict[str, Any]], receipts: dict[str, tuple[str, str]]) -> list[str]:
-    """Expected outcomes that did not come, as `kind source: expected …, found …`. `receipts`: (outcome, code) by source."""
+    """What did not come as expected: `kind source: expected …, found …`. `receipts`: (outcome, code) by source."""
     faults = []
     for row in rows:
         if row["expected"] is None or row["source"] is None:
@@ -56,9 +56,8 @@ def unmet(rows: Iterable[dict[str, Any]], receipts: dict[str, tuple[str, str]]) 
         found = receipts.get(row["source"])
         expected = (row["expected"]["outcome"], row["expected"]["code"])
         if found is None or found[0] != expected[0] or (found[0] != "accepted" and found[1] != expected[1]):
-            faults.append(
-                f"{row['kind']} {row['source']}: expected {'/'.join(expected)}, found {'/'.join(found) if found else 'no receipt'}"
-            )
+            seen = "/".join(found) if found else "no receipt"
+            faults.append(f"{row['kind']} {row['source']}: expected {'/'.join(expected)}, found {seen}")
     return faults
 
 
@@ -73,7 +72,7 @@ class DuplicateScore:
 
 
 def score_duplicates(rows: Iterable[dict[str, Any]], found: set[frozenset[str]]) -> DuplicateScore:
-    """Compare links (pairs of `tenant/record id`) with the truth. Recall counts exact duplicates, precision all true ones."""
+    """Links (pairs of `tenant/record id`) against the truth: recall of exact, precision of all true duplicates."""
     exact: set[frozenset[str]] = set()
     genuine: set[frozenset[str]] = set()
     for row in rows:
