@@ -40,7 +40,14 @@ CARLA = PersonFields(
 )
 
 
-def ref(record: str, provider: str = "17000001", version: int = 1, region: str = "KSV-01", tenant: str = "pkg-alfa", kind: RecordKind = RecordKind.REGISTRATION) -> RecordRef:  # fmt: skip
+def ref(
+    record: str,
+    provider: str = "17000001",
+    version: int = 1,
+    region: str = "KSV-01",
+    tenant: str = "pkg-alfa",
+    kind: RecordKind = RecordKind.REGISTRATION,
+) -> RecordRef:
     return RecordRef(
         tenant=TenantId(tenant),
         provider=Agb(provider),
@@ -305,7 +312,6 @@ def test_the_budget_counts_a_rolling_window() -> None:
 def test_a_block_is_bounded_and_says_when_the_bound_bites() -> None:
     """Record 51 of a block still looks at the 50, but does not enter."""
     world = World(MatchLimits(block_max=3))
-    shared = Identity(1, (Block(5, b"one block", bytes([1]) * FILTER_BYTES),))
     shared = Identity(1, (Block(5, b"oneblock", bytes([1]) * FILTER_BYTES),))
     for i in range(5):
         at = ref(f"r{i}", provider=f"1700{i:04d}")

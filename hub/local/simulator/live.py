@@ -184,7 +184,8 @@ class Live:
             elif time.monotonic() - heard > RECEIPTS_WAIT_S:
                 raise WorldUnavailable(
                     f"nothing arrived for {RECEIPTS_WAIT_S:.0f} s while waiting for {what}; "
-                    f"{len(self._waiting_for)} receipts are missing, first {sorted(self._waiting_for)[:3]}. See what the workers logged."
+                    f"{len(self._waiting_for)} receipts are missing, "
+                    f"first {sorted(self._waiting_for)[:3]}. See what the workers logged."
                 )
             else:
                 time.sleep(_POLL_S)
