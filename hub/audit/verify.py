@@ -7,10 +7,9 @@ rules with the hub, and nothing of the hub's input and output.
 import base64
 import hashlib
 import json
-import multiprocessing
-import os
+import subprocess
+import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +19,7 @@ import msgspec
 from hub.contracts import tables
 from hub.contracts.catalogue import REGION_LOG
 from hub.domain.reference import Reference
-from hub.errors import UsageError
+from hub.errors import HubError, UsageError
 from hub.streams.folds import FOLDS, Fold
 from hub.streams.machine import FactRecord, LogRecord, Machine, Marker, marker_key
 
@@ -106,19 +105,29 @@ def verify_dump(dump: Path) -> Verdict:
     """Refold every log of a dump and compare it with the facts and snapshots beside it, partitions side by side."""
     reference = reference_of(dump)
     jobs = [
-        (dump, fold.name, partition)
+        (fold.name, partition)
         for fold in FOLDS.values()
         for partition in range(reference.log_partitions if fold.log_topic == REGION_LOG else 1)
     ]
-    size = sum(path.stat().st_size for path in (dump / "topics").glob(f"{REGION_LOG}.jsonl"))
-    if size < SIDE_BY_SIDE_BYTES_MIN:
-        return _joined([_verify_job(*job) for job in jobs])
-    # `spawn`: whoever calls may hold threads of a Kafka client, which a fork would copy in any state.
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
-        return _joined(list(pool.map(_verify_job, *zip(*jobs, strict=True))))
+    log = dump / "topics" / f"{REGION_LOG}.jsonl"
+    if not log.exists() or log.stat().st_size < SIDE_BY_SIDE_BYTES_MIN:
+        return _joined([verify_partition(dump, *job) for job in jobs])
+    # Plain child programs: whoever calls may hold threads of a Kafka client, which a fork would copy in any state.
+    program = [sys.executable, "-m", "hub.audit.verify", str(dump)]
+    running = [subprocess.Popen([*program, *map(str, job)], stdout=subprocess.PIPE) for job in jobs[1:]]  # noqa: S603
+    verdicts = [verify_partition(dump, *jobs[0])]
+    for job, process in zip(jobs[1:], running, strict=True):
+        told, _ = process.communicate()
+        if process.returncode:
+            raise HubError(
+                f"the refold of {job[0]}, partition {job[1]}, ended with status {process.returncode}; see above"
+            )
+        verdicts.append(msgspec.json.decode(told, type=Verdict))
+    return _joined(verdicts)
 
 
-def _verify_job(dump: Path, fold_name: str, partition: int) -> Verdict:
+def verify_partition(dump: Path, fold_name: str, partition: int) -> Verdict:
+    """Refold one partition of one log."""
     fold, verdict = FOLDS[fold_name], Verdict()
     log, facts, snapshots = (
         list(read_topic(dump, topic, partition)) for topic in (fold.log_topic, fold.facts_topic, fold.snapshots_topic)
@@ -235,3 +244,7 @@ def _markers(fold: Fold, snapshots: list[Row]) -> dict[int, tuple[Row, Marker]]:
 
 def _short(value: bytes) -> str:
     return f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()[:16]}"
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(verify_partition(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))))
