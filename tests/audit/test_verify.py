@@ -1,0 +1,165 @@
+"""The oracle: equal on what the hub wrote, and the name of the first thing that is not."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from hub.__main__ import app
+from hub.audit.verify import verify_dump
+from hub.contracts import catalogue, tables
+from hub.errors import UsageError
+from hub.streams.folds import FOLDS
+from hub.streams.machine import marker_key
+from tests.whole.one_process import OneProcess
+from tests.whole.test_one_nation import a_nation
+
+Rows = list[dict[str, Any]]
+
+
+def row(offset: int, partition: int, timestamp: int, key: bytes, value: bytes | None, headers: Any) -> dict[str, Any]:
+    """One line of a dump."""
+    return {
+        "partition": partition,
+        "offset": offset,
+        "timestamp": timestamp,
+        "key": key.decode(),
+        "headers": {name: content.decode() for name, content in headers},
+        "value_base64": None if value is None else base64.b64encode(value).decode(),
+        "value": None,
+    }
+
+
+def rows_of(hub: OneProcess) -> dict[str, Rows]:
+    """The topics as a broker would hold them, with one snapshot of each partition at its end."""
+    topics: dict[str, Rows] = {}
+    for fold in FOLDS.values():
+        for (topic, partition), log in hub.log.items():
+            if topic != fold.log_topic:
+                continue
+            machine = fold.machine(hub.reference, partition)
+            machine.apply(log)
+            taken = machine.snapshot()
+            parts = [*taken.parts.items(), (marker_key(fold.state_version), taken.marker)]
+            facts = hub.facts[(topic, partition)]
+            topics.setdefault(topic, []).extend(
+                row(r.offset, partition, r.timestamp_ms, r.key, r.value, r.headers) for r in log
+            )
+            topics.setdefault(fold.facts_topic, []).extend(
+                row(n, partition, fact.timestamp_ms, fact.key, fact.value, fact.headers) for n, fact in enumerate(facts)
+            )
+            topics.setdefault(fold.snapshots_topic, []).extend(
+                row(n, partition, 0, key, value, ()) for n, (key, value) in enumerate(parts)
+            )
+    return topics
+
+
+@dataclass
+class Dump:
+    """A dump on disk whose rows a test may bend."""
+
+    folder: Path
+    topics: dict[str, Rows]
+
+    def write(self) -> Path:
+        """The folder with what the topics hold now."""
+        (self.folder / "topics").mkdir(exist_ok=True)
+        for topic, rows in self.topics.items():
+            lines = "".join(json.dumps(line) + "\n" for line in rows)
+            (self.folder / "topics" / f"{topic}.jsonl").write_text(lines, "utf-8")
+        (self.folder / "tables.json").write_bytes(tables.render(a_nation().reference))
+        return self.folder
+
+
+@pytest.fixture
+def dump(tmp_path: Path) -> Dump:
+    """What a hub left after a simulated nation."""
+    return Dump(tmp_path, rows_of(a_nation()))
+
+
+def bend_value(line: dict[str, Any]) -> None:
+    """Change the last byte."""
+    body = bytearray(base64.b64decode(line["value_base64"]))
+    body[-1] ^= 1
+    line["value_base64"] = base64.b64encode(bytes(body)).decode()
+
+
+def append_a_bent_copy(rows: Rows) -> None:
+    """A repeat that is not the same to the byte."""
+    rows.append(dict(rows[50]))
+    bend_value(rows[-1])
+
+
+def test_what_the_hub_wrote_is_equal(dump: Dump) -> None:
+    """Every fact and every snapshot, and there are some."""
+    verdict = verify_dump(dump.write())
+    assert verdict.equal and verdict.facts > 100 and verdict.snapshots == 3
+
+
+def test_a_repeat_is_no_difference(dump: Dump) -> None:
+    """A carrier that died may publish a fact twice; it must be the same to the byte."""
+    facts = dump.topics[catalogue.REGION_FACTS]
+    facts.append(dict(facts[-1], offset=10_000))
+    verdict = verify_dump(dump.write())
+    assert verdict.equal and verdict.repeats == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "bend"),
+    [
+        ("a changed byte", lambda rows: bend_value(rows[50])),
+        ("another time", lambda rows: rows[50]["headers"].update(ce_time="2026-01-01T00:00:00.000Z")),
+        ("another sequence", lambda rows: rows[50]["headers"].update(ce_sequence="99999")),
+        ("another region", lambda rows: rows[50].update(key="KSV-99")),
+        ("a missing fact", lambda rows: rows.pop(50)),
+        ("a fact twice with another content", append_a_bent_copy),
+    ],
+)
+def test_whatever_was_changed_in_a_fact_is_named(dump: Dump, what: str, bend: Callable[[Rows], object]) -> None:
+    """By the position that the fact carries."""
+    place = dump.topics[catalogue.REGION_FACTS][50]["headers"]["ce_hubpos"]
+    bend(dump.topics[catalogue.REGION_FACTS])
+    verdict = verify_dump(dump.write())
+    assert place in {difference.position for difference in verdict.differences}, what
+
+
+def test_a_fact_that_the_log_does_not_give_is_named(dump: Dump) -> None:
+    """Nobody can slip one in."""
+    facts = dump.topics[catalogue.REGION_FACTS]
+    forged = json.loads(json.dumps(facts[50]))
+    forged["headers"]["ce_hubpos"] = "0/9999999/0"
+    facts.append(forged)
+    assert [d.position for d in verify_dump(dump.write()).differences] == ["0/9999999/0"]
+
+
+def test_a_changed_event_of_the_log_shows_in_the_facts(dump: Dump) -> None:
+    """The log is the witness: bending it contradicts everything that followed."""
+    dump.topics[catalogue.REGION_LOG] = dump.topics[catalogue.REGION_LOG][:-1]
+    assert not verify_dump(dump.write()).equal
+
+
+def test_a_changed_part_of_a_snapshot_is_named(dump: Dump) -> None:
+    """The parts on the topic must add up to the hash of their marker."""
+    bend_value(dump.topics[catalogue.REGION_SNAPSHOTS][0])
+    assert [d.topic for d in verify_dump(dump.write()).differences] == [catalogue.REGION_SNAPSHOTS]
+
+
+def test_the_command_says_equal_or_where_not(dump: Dump) -> None:
+    """Exit 0 with `equal`; exit 1 with the position on standard output."""
+    run = CliRunner()
+    good = run.invoke(app, ["audit", "verify", "--json", "--dump", str(dump.write())])
+    assert (good.exit_code, json.loads(good.stdout.splitlines()[-1])["oracle"]) == (0, "equal")
+    bend_value(dump.topics[catalogue.REGION_FACTS][7])
+    bad = run.invoke(app, ["audit", "verify", "--json", "--dump", str(dump.write())])
+    assert bad.exit_code == 1 and dump.topics[catalogue.REGION_FACTS][7]["headers"]["ce_hubpos"] in bad.stdout
+
+
+def test_a_folder_that_is_no_dump_is_refused(tmp_path: Path) -> None:
+    """With what to do instead."""
+    with pytest.raises(UsageError, match="dump again"):
+        verify_dump(tmp_path)
