@@ -184,7 +184,7 @@ class RegionState:
         if (plans := encode_canonical(self.plans)) != self._plans_bytes:
             parts[_PLANS] = self._plans_bytes = plans
         parts.update(self.forecast.changed_parts())
-        pass
+        parts.update(self.alerts.changed_parts())
         return parts
 
     @classmethod
