@@ -522,14 +522,18 @@ class _Book:
         excluded: list[PassedOver] = []
         when_nobody = Unplaceable.NO_CONTRACT if self.bearers else Unplaceable.NO_PROVIDER
         for index, bearer in enumerate(self.bearers):
-            hers = [area for area in bearer.areas if insurer is None or area.insurer is None or area.insurer == insurer]
-            if any(pc4 in area.postcodes for area in hers):
-                eligible.append(index)
-            elif hers:
-                excluded.append(PassedOver(bearer.provider, NotChosen.NOT_IN_POSTCODE))
-                when_nobody = Unplaceable.NO_PROVIDER_SERVES_POSTCODE
+            contracted = False
+            for area in bearer.areas:
+                if insurer is None or area.insurer is None or area.insurer == insurer:
+                    contracted = True
+                    if pc4 in area.postcodes:
+                        eligible.append(index)
+                        break
             else:
-                excluded.append(PassedOver(bearer.provider, NotChosen.NO_CONTRACT))
+                why = NotChosen.NOT_IN_POSTCODE if contracted else NotChosen.NO_CONTRACT
+                excluded.append(PassedOver(bearer.provider, why))
+                if contracted:
+                    when_nobody = Unplaceable.NO_PROVIDER_SERVES_POSTCODE
         return _Choice(tuple(eligible), sum(1 << index for index in eligible), tuple(excluded), when_nobody)
 
     def _lowest_burden(self, client: WaitingClient, eligible: Iterable[int]) -> int | None:
