@@ -319,6 +319,11 @@ class TestLeaving:
         assert set(self.days([month(0.6), *silence])) == {C.ORANGE}
         assert self.days([month(), silence[0]]) == [C.GREEN, C.UNKNOWN]
 
+    def test_doubt_about_the_mean_alone_clears_nothing_either(self) -> None:
+        """Minimal care is safe without the old hours, the mean is not known to be: orange stays."""
+        doubtful = replace(month(capacity=OLD_HOURS), load_minimal=Load(1, 1))
+        assert set(self.days([month(0.6), *[doubtful] * 20])) == {C.ORANGE}
+
     def test_since_is_the_day_of_the_change(self) -> None:
         """Not of the last judgement."""
         state = ColourState(colour=C.GREEN, since=DAY)

@@ -145,6 +145,28 @@ class TestBirths:
         assert (february.mean_care, march.mean_care) == (PARTS_PER_WHOLE, 7 * PARTS_PER_WHOLE)
 
     @settings(deadline=None)
+    @given(st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(any), st.integers(-12, 12), st.integers(1, 12))
+    def test_moments_are_those_of_all_births_counted_out(self, parts: list[int], start: int, length: int) -> None:
+        """Mean, variance and covariance of share and birth, day by day with fractions."""
+        weights = [part * PARTS_PER_WHOLE // sum(parts) for part in parts]
+        weights[0] += PARTS_PER_WHOLE - sum(weights)
+        model = CareModel(BirthWeights(0, tuple(weights)), profile=(3, 1, 1), report_lag_days=0)
+        begin = TODAY + timedelta(days=start)
+        moments = unborn_moments(model, TODAY, TODAY, begin, length)
+        cases = []
+        for day, weight in enumerate(weights):
+            care = sum((3, 1, 1)[k] for k in range(3) if start <= day + k < start + length)
+            cases.append((Fraction(weight, PARTS_PER_WHOLE), Fraction(care, 5), int(start <= day < start + length)))
+        mean = sum(p * f for p, f, _ in cases)
+        birth = sum(p * g for p, _, g in cases)
+        unit = model.unit
+        assert Fraction(moments.mean_care, unit) == mean
+        assert Fraction(moments.mean_birth, unit) == birth
+        assert Fraction(moments.variance_care, unit**2) == sum(p * f * f for p, f, _ in cases) - mean**2
+        assert Fraction(moments.variance_birth, unit**2) == birth - birth**2
+        assert Fraction(moments.covariance, unit**2) == sum(p * f * g for p, f, g in cases) - mean * birth
+
+    @settings(deadline=None)
     @given(st.dates(date(2026, 1, 1), date(2029, 1, 1)), st.integers(-40, 170))
     @example(date(2028, 2, 29), 0)
     def test_nobody_gets_lost_between_months(self, due: date, days_ahead: int) -> None:
