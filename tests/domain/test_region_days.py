@@ -319,6 +319,16 @@ def test_a_client_who_was_never_placed_counts(reason: RemovalReason, missed: boo
     assert bool(told) is missed
 
 
+def test_the_alert_of_a_missed_client_closes_when_no_other_follows() -> None:
+    """One client is one episode: it rests after the plan's quiet days, also while she is still on the books."""
+    world = region((ROOS, ALFA, 5000))
+    world.given(waiting(due_date=day(3)), LIST)
+    said = [alert for alert in of_type(world.lives_until(day(20)), AlertChanged) if alert.recipient == EVERYBODY]
+    states = [alert.state for alert in said if alert.kind is AlertKind.MINIMAL_CARE_MISSED]
+    assert (states[0], states[-1]) == (AlertState.OPENED, AlertState.CLOSED)
+    assert states.count(AlertState.OPENED) == 1
+
+
 def test_a_finding_that_stands_goes_to_the_next_addressee() -> None:
     """KSV, then Bo, then the lead insurers; the clock is plan data (rule 35, PROPOSAL)."""
     world = region((ROOS, ALFA, 5000))
@@ -382,6 +392,26 @@ def test_at_month_close_each_provider_insurer_and_coordinator_gets_its_lines() -
     }  # fmt: skip
     assert sum(line.carry_minutes for line in coordinator) == 0, "what one bears above its share, the other is short of"
     assert {line.recipient for line in lines} == {ALFA, BETA, INS_1, KSV}
+
+
+def test_what_a_month_leaves_over_counts_in_the_next() -> None:
+    """Who bore more than its share has a carry, and the other is asked first next time."""
+    world = region((ROOS, ALFA, 500), (LINDE, BETA, 500))
+    world.given(declares(DeclaredColour.RED), KSV)
+    world.given(waiting(due_date=day(6)), LIST)
+    ((key, row),) = world.state.proposals.items()
+    first = row.provider
+    world.given(
+        e.AllocationAnswered(
+            record_id=RecordId("a1"), version=1, provider=first, region=HERE, proposal_id=key,
+            answer=AllocationAnswer.ACCEPTED,
+        ),
+        KSV,
+    )  # fmt: skip
+    world.lives_until(date(2026, 4, 1))
+    world.given(waiting("w2", due_date=date(2026, 4, 4), preferred_provider=first), LIST)
+    (second,) = [row.provider for row in world.state.proposals.values() if row.open]
+    assert second != first, "a preference settles a tie only"
 
 
 def test_delivering_more_than_declared_is_a_finding() -> None:
