@@ -22,6 +22,7 @@ from hub.domain.findings import Ground, open_finding
 from hub.domain.identifiers import Agb, Month, TenantId, month_text
 from hub.domain.registrations import DeliveredRow, delivered_key
 from hub.domain.rounds import allocated_minutes, shares_of, standings
+from hub.domain.statements import region_totals
 from hub.domain.words import AllocationStatus, FindingCode, StatementAudience
 
 PERMYRIAD = 10_000
@@ -90,9 +91,9 @@ def _state(case: Case, ledger: RegionContribution, line: Contribution, carry: Ca
             recipients.append((insurer, StatementAudience.INSURER))
     if case.place.coordinator is not None:
         recipients.append((case.place.coordinator, StatementAudience.COORDINATOR))
-    enough = len(ledger.lines) >= case.state.plan.fair_share.disclosed_providers_min
+    disclosed = region_totals(ledger, case.state.plan.share_rules()) is not None
     for recipient, audience in recipients:
-        totals = enough or audience is StatementAudience.COORDINATOR
+        totals = disclosed or audience is StatementAudience.COORDINATOR
         case.say(
             FairShareStated(
                 recipient=recipient,

@@ -394,6 +394,21 @@ def test_at_month_close_each_provider_insurer_and_coordinator_gets_its_lines() -
     assert {line.recipient for line in lines} == {ALFA, BETA, INS_1, KSV}
 
 
+def test_with_four_providers_that_hide_each_other_totals_are_told() -> None:
+    """Four that declare and have delivered: nobody's figure follows from the totals."""
+    others = [(Agb(f"4100000{n}"), ALFA, 500) for n in range(4, 8)]
+    world = region(*others)
+    for provider, _, _ in others:
+        world.given(registration(f"r{provider}", provider=provider, due_date=DAY_1), ALFA)
+        world.given(
+            care(f"c{provider}", provider=provider, registration_id=RecordId(f"r{provider}"), born_on=DAY_1), ALFA
+        )
+    lines = of_type(world.lives_until(date(2026, 4, 1)), FairShareStated)
+    assert {line.pool_minutes for line in lines if line.recipient == ALFA} == {None}, "nothing delivered before March"
+    lines = of_type(world.lives_until(date(2026, 5, 1)), FairShareStated)
+    assert {line.pool_minutes for line in lines if line.recipient == ALFA} == {0}
+
+
 def test_what_a_month_leaves_over_counts_in_the_next() -> None:
     """Who bore more than its share has a carry, and the other is asked first next time."""
     world = region((ROOS, ALFA, 500), (LINDE, BETA, 500))
