@@ -32,8 +32,10 @@ SEASON_PERMILLE: Final = (980, 950, 970, 970, 1000, 1000, 1050, 1060, 1050, 1010
 """Births of a month against the mean month, January first: more in late summer."""
 WEEKEND_PERMILLE: Final = 780
 """Births of a day at the weekend against a working day."""
-PRESSURE_PERMILLE: Final = (1350, 1080, 860, 690, 470)
+PRESSURE_PERMILLE: Final = (1700, 1250, 980, 800, 560)
 """Deployable capacity against demand at the mean duration, region by region in turn: from ample to far too little."""
+PARTUS_MINUTES_MEAN: Final = 4 * 60
+"""Six hours at a birth, for about two clients in three."""
 PACKAGES: Final = (("pkg-alfa", 34), ("pkg-bravo", 26), ("pkg-charlie", 20), ("pkg-delta", 12), ("pkg-echo", 8))
 INSURERS: Final = (("9101", 53), ("9102", 40), ("9103", 38), ("9104", 19), ("9105", 8), ("9106", 7), ("9107", 2))
 """Made-up UZOVI codes with shares like those of the real groups (insured, in 100,000)."""

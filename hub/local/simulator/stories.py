@@ -11,7 +11,8 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from hub.domain import events as e
-from hub.domain.identifiers import Agb, Month, Pc4, RecordId, RegionCode, TenantId, first_day, month_text
+from hub.domain.identifiers import Agb, Month, Pc4, RecordId, RegionCode, TenantId, Uzovi, first_day, month_text
+from hub.domain.region_plan import Distribution, RegionPlan, national_defaults
 from hub.domain.words import (
     CapacityMethod,
     CareEndReason,
@@ -28,11 +29,12 @@ from hub.domain.words import (
 )
 from hub.local.simulator import national as world
 from hub.local.simulator.messages import APPLIED, Expected, Message, Told
-from hub.local.simulator.national import START, Client, Nation, Provider, Story, insurer_tenant
+from hub.local.simulator.national import START, Area, Client, Nation, Provider, Story, insurer_tenant
 
 SHOCK_DAY: Final = 18
 """Illness halves the deployable hours of the second region from this day."""
 SHOCK_OVER_DAY: Final = 34
+CLIENT_MINUTES_MEAN: Final = world.MEAN_CARE_MINUTES + world.PARTUS_MINUTES_MEAN
 DECLARE_EVERY_DAYS: Final = 28
 CARE_DAYS: Final = 8
 REPEAT_PERMILLE: Final = 15
@@ -169,7 +171,7 @@ def _capacity(nation: Nation, draw: random.Random) -> Iterator[tuple[int, Messag
             for version, day in enumerate(times, start=1):
                 ill = shocked and SHOCK_DAY <= day < SHOCK_OVER_DAY
                 for month in nation.months()[2:]:
-                    demand = world.due_clients(nation, area.region, month) * world.MEAN_CARE_MINUTES
+                    demand = world.due_clients(nation, area.region, month) * CLIENT_MINUTES_MEAN
                     deployable = demand * area.pressure_permille * share // (1000 * total)
                     deployable = deployable * draw.randrange(930, 1070) // 1000 * (450 if ill else 1000) // 1000
                     employed = deployable * provider.employed_permille // 1000
@@ -414,6 +416,12 @@ def _agreements(nation: Nation) -> Iterator[tuple[int, Message]]:
                     _full(region, contracted[0].agb, FullLevel.GUIDELINE, soon, FullStatus.LIFTED, 2),
                 ),
             )
+        if 600 < area.pressure_permille < 1000:  # the tightest have none: nobody is named who mediates in red
+            plan = _plan(area)
+            adopted = e.RegionPlanAdopted(record_id=plan.plan_id, version=1, region=region, plan=plan)
+            yield 3, Message(ksv, adopted)
+            for day, uzovi in enumerate(area.lead_insurers, start=4):
+                yield day, Message(insurer_tenant(uzovi), _concurred(region, uzovi, plan))
         if area.pressure_permille < 600:
             yield 4, Message(ksv, _threat(region, None, soon))
             yield (
@@ -489,6 +497,30 @@ def _agreements(nation: Nation) -> Iterator[tuple[int, Message]]:
                     ),
                 ),
             )
+
+
+def _plan(area: Area) -> RegionPlan:
+    plan = national_defaults(area.region, area.lead_insurers)
+    return replace(
+        plan,
+        plan_id=RecordId(f"plan-{area.region}-1"),
+        version=1,
+        valid_from=START,
+        coordinator=area.coordinator,
+        measures=("digital-care-where-possible", "partus-pool", "mutual-aid"),
+        rounds=replace(plan.rounds, distribution=Distribution.FROM_ORANGE),
+    )
+
+
+def _concurred(region: RegionCode, uzovi: Uzovi, plan: RegionPlan) -> e.RegionPlanConcurred:
+    return e.RegionPlanConcurred(
+        record_id=RecordId(f"concur-{region}-1"),
+        version=1,
+        insurer=uzovi,
+        region=region,
+        plan_id=plan.plan_id,
+        plan_version=plan.version,
+    )
 
 
 def _guideline(region: RegionCode, month: Month, minutes: int) -> e.GuidelineAdopted:
