@@ -8,6 +8,7 @@ from typing import Any
 
 from hub.backtest.forecasters import Answer, DueDateSum, HubForecaster, IdealForecaster
 from hub.backtest.truth import SCORED, days_before, draw_region
+from hub.domain.identifiers import Month
 from hub.errors import UsageError
 
 REGIONS_PER_SEED = 4
@@ -18,7 +19,8 @@ time), the others tell how much earlier it was orange already."""
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One month of one region, 28 days before it began. `lead_days`: since when the warning stood unbroken."""
+    """One month of one region, 28 days before it began. `lead_days`: since when the warning stood unbroken.
+    `onset`: short, and the month before was not: the harder ones."""
 
     hub: Answer
     ideal: Answer
@@ -26,6 +28,7 @@ class Row:
     short: bool
     short_by_load: bool
     lead_days: int
+    onset: bool
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -54,6 +57,11 @@ def backtest(seeds: tuple[int, ...], regions_per_seed: int = REGIONS_PER_SEED) -
             "precision": _share([row.short_by_load for row in warned]),
             "ideal_recall_28d": _share([row.ideal.orange for row in rows if row.short_by_load]),
             "ideal_precision": _share([row.short_by_load for row in rows if row.ideal.orange]),
+        },
+        "onsets": {
+            "shortages": sum(row.onset for row in rows),
+            "recall_28d": _share([row.hub.orange for row in rows if row.onset]),
+            "ideal_recall_28d": _share([row.ideal.orange for row in rows if row.onset]),
         },
         "baseline": {
             "recall_28d": _share([row.plain.orange for row in rows if row.short]),
@@ -87,6 +95,7 @@ def region_rows(seed: int, number: int) -> Iterator[Row]:
             short=region.short(month),
             short_by_load=region.short_by_load(month, day),
             lead_days=lead_days,
+            onset=region.short(month) and not region.short(Month(month - 1)),
         )
 
 

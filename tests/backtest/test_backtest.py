@@ -59,7 +59,7 @@ def test_the_forecasters_learn_nothing_from_the_future() -> None:
 
 def test_scores_by_hand() -> None:
     """Three months: warned and short, warned for nothing, missed."""
-    rows = [Row(h, h, h, short, short, 28) for h, short in ((SURE, True), (SURE, False), (NEVER, True))]
+    rows = [Row(h, h, h, short, short, 28, False) for h, short in ((SURE, True), (SURE, False), (NEVER, True))]
     assert _share([r.hub.orange for r in rows if r.short]) == 0.5
     assert _brier([(r.hub.chance, r.short) for r in rows]) == pytest.approx((0.01 + 0.81 + 0.81) / 3, abs=1e-4)
     table = _reliability(rows)
