@@ -405,6 +405,8 @@ def test_with_four_providers_that_hide_each_other_totals_are_told() -> None:
         )
     lines = of_type(world.lives_until(date(2026, 4, 1)), FairShareStated)
     assert {line.pool_minutes for line in lines if line.recipient == ALFA} == {None}, "nothing delivered before March"
+    for provider, _, _ in others:
+        world.given(capacity(provider, hours=500, version=2, declared_on=date(2026, 4, 1)), ALFA)
     lines = of_type(world.lives_until(date(2026, 5, 1)), FairShareStated)
     assert {line.pool_minutes for line in lines if line.recipient == ALFA} == {0}
 
