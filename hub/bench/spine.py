@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -55,6 +55,8 @@ GOAL_BARE: Final = 0.85
 GOAL_LATENCY: Final = 2.0
 LATENCY_PER_S: Final = 500
 LATENCY_EVENTS: Final = 2_000
+ARRIVAL_S: Final = 120.0
+"""How long the last record of a latency run may take before the run counts as failed."""
 REFERENCE: Final = Reference(
     version=1,
     log_partitions=1,
@@ -185,7 +187,8 @@ async def _work_region(connection: Connection, stem: str, events: int) -> _Run:
 
 
 async def _carry(connection: Connection, stem: str, events: int, fold: Fold, reference: Reference) -> _Run:
-    reader = Reader(Carrier(fold, reference, 1, connection, f"hub.region.{stem}"), connection)
+    carrier = Carrier(fold, reference, 1, connection, f"hub.region.{stem}")
+    reader = Reader(carrier, connection)
     app = create_app()
     attach(app, reader)
     await app.start()
@@ -193,8 +196,14 @@ async def _carry(connection: Connection, stem: str, events: int, fold: Fold, ref
     watch = _Watch()
     await _until(lambda: reader.handled >= events)
     run = watch.run(events)
+    _expect_no_stop(carrier.stopped)
     await app.stop()
     return run
+
+
+def _expect_no_stop(stopped: Mapping[Any, Any]) -> None:
+    if stopped:
+        raise HubError(f"a rule raised in {stopped}, so the figure would be that of doing nothing; mend the rule first")
 
 
 class _Watch:
@@ -339,6 +348,7 @@ def _region_in_process(log: Sequence[LogRecord]) -> tuple[float, float]:
     machine = FOLDS["region"].machine(nation.REFERENCE, 0)
     machine.rules = rules = _TimedRules(machine.rules)
     machine.apply(log)
+    _expect_no_stop(machine.stopped)
     return whole, rules.spent_s / len(log) * 1e6
 
 
@@ -405,7 +415,14 @@ async def _latency(
         consumer.assign([TopicPartition(target, 0)])
         receiving = asyncio.create_task(_receive(consumer, len(values), number_of))
         sent = await _send_steadily(connection, source, values)
-        arrived = await asyncio.wait_for(receiving, 120)
+        await asyncio.wait([receiving], timeout=ARRIVAL_S)
+        for job in jobs:
+            _expect_no_stop(job.stopped if isinstance(job, Carrier) else {})
+        if not receiving.done():
+            receiving.cancel()
+            took = ", ".join(f"{reader.job.name} {reader.handled}" for reader in readers)
+            raise HubError(f"not everything arrived on {target} within {ARRIVAL_S:.0f} s; records taken: {took}")
+        arrived = receiving.result()
     finally:
         await consumer.stop()
         await app.stop()
