@@ -220,6 +220,19 @@ def bench(
     raise SystemExit(run_bench(tuple(group or ()), as_json))
 
 
+@app.command()
+def validate(plan: Annotated[Path, typer.Argument(exists=True, help="A region plan as YAML.")]) -> None:
+    """Say whether a region plan is sound, or each thing that is not."""
+    from hub.contracts.plan_file import PlanFaulty, read_plan
+
+    try:
+        read = read_plan(plan.read_text("utf-8"))
+    except PlanFaulty as problem:
+        typer.echo(str(problem), err=True)
+        raise SystemExit(1) from problem
+    typer.echo(f"{plan}: plan {read.plan_id} version {read.version} of {read.region} is sound")
+
+
 @app.command("allocate")
 def allocate(
     scenario: Annotated[Path, typer.Argument(exists=True, help="SCENARIO.json")], as_json: Json = False
