@@ -27,7 +27,7 @@ DECLARED_MONTHS = 8
 
 LEAVE = {7: 0.14, 8: 0.14, 12: 0.06, 5: 0.05}
 STAFFING = (0.85, 1.15)
-"""Staff beside what an average month asks at the mean: some regions are short all year, some only in summer, some never.
+"""Staff beside what an average month asks at the mean: some regions are short all year, some in summer, some never.
 Nationally 1,500 carers are missing beside 9,500 (DOMAIN "Numbers")."""
 ILLNESS, WAVE_CHANCE, WAVE = 0.07, 0.03, 0.10
 
