@@ -507,6 +507,7 @@ def _plan(area: Area) -> RegionPlan:
         version=1,
         valid_from=START,
         coordinator=area.coordinator,
+        waiting_clients_informed_by="letter",
         measures=("digital-care-where-possible", "partus-pool", "mutual-aid"),
         rounds=replace(plan.rounds, distribution=Distribution.FROM_ORANGE),
     )
