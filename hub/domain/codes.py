@@ -131,6 +131,16 @@ SENTENCES: dict[str, Sentence] = {
     "too_many_blocks": Sentence(
         "De versleuteling heeft te veel delen.", "The encoding has too many blocks. Use hub edge to encode."
     ),
+    "too_many_bytes": Sentence(
+        "De versleuteling is groter dan toegestaan.", "The encoding is larger than 2 KiB. Use hub edge to encode."
+    ),
+    "unknown_pass": Sentence(
+        "De versleuteling heeft een onbekend deel.",
+        "The encoding has a block of an unknown pass. Use the hub edge of this release to encode.",
+    ),
+    "repeated_block": Sentence(
+        "De versleuteling heeft een deel twee keer.", "The encoding holds a block twice. Use hub edge to encode."
+    ),
     # judged by the region
     "unknown_record_here": Sentence(
         "Deze regio heeft het genoemde dossier niet.",

@@ -1,13 +1,17 @@
 """What an input must look like: a row a reason, each with its code and the field that it points at."""
 
+import inspect
+import re
 from datetime import date
 from typing import Any
 
 import pytest
 
+from hub.contracts import validation
 from hub.contracts.catalogue import INPUTS, Destination
 from hub.contracts.validation import Refusal, check_input
 from hub.domain import events as e
+from hub.domain import identity as identity_rules
 from hub.domain.codes import SENTENCES
 from hub.domain.identity import Block, Identity
 from hub.domain.reference import Role
@@ -23,6 +27,7 @@ SENDER = {
     Role.CLOCK: "clock",
     Role.OPS: "ops",
 }
+ONE_BLOCK = Block(pass_number=1, token=b"12345678", filters=b"")
 UNKNOWN_EPOCH = Identity(epoch=99, blocks=(Block(pass_number=1, token=b"12345678", filters=b""),))
 
 
@@ -108,3 +113,26 @@ def test_every_type_that_goes_to_one_region_says_which() -> None:
             assert "pc4" in names
         if row.destination is Destination.BY_REGION:
             assert "region" in names
+
+
+@pytest.mark.parametrize(
+    ("code", "identity"),
+    [
+        ("unknown_epoch", UNKNOWN_EPOCH),
+        ("too_many_blocks", Identity(epoch=1, blocks=(ONE_BLOCK,) * 33)),
+        ("wrong_length", Identity(epoch=1, blocks=(Block(pass_number=1, token=b"1234567", filters=b""),))),
+        ("unknown_pass", Identity(epoch=1, blocks=(Block(pass_number=999, token=b"12345678", filters=b""),))),
+    ],
+)
+def test_an_encoding_that_cannot_be_ours_is_refused(code: str, identity: Identity) -> None:
+    """Each reason has its own code, and each code its sentences."""
+    assert refusal(example(e.RegistrationSubmitted, identity=identity)) == Refusal(code, "/identity")
+    assert code in SENTENCES
+
+
+def test_every_code_that_a_check_can_give_has_a_sentence() -> None:
+    """Else the receipt of a refused record could not be written: each literal code in the checks is in the table."""
+    for module in (validation, identity_rules):
+        source = inspect.getsource(module)
+        codes = set(re.findall(r'Refusal\(\s*"([a-z_0-9]+)"', source)) | set(re.findall(r'return "([a-z_]+)"', source))
+        assert codes and codes <= set(SENTENCES), codes - set(SENTENCES)
