@@ -4,24 +4,27 @@ topics/<topic>.jsonl holds one record a line in partition and offset order; what
 out. The row format is fixed in DESIGN.md "What can be seen from outside", so that others can check us.
 """
 
-import base64
 import contextlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final
 
 import msgspec
 import redis
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from fastavro import schemaless_reader
 
 from hub.contracts import catalogue, codec, tables
+from hub.contracts.schemas import registry
 from hub.domain.reference import Reference
 from hub.errors import WorldUnavailable
 from hub.settings import Settings
 
 ANSWER_S: Final = 30.0
+FRAME_BYTES: Final = 5
 TOPICS_AT_ONCE: Final = 128
 """Each has a file open per partition."""
 _PLAIN: Final = frozenset({catalogue.CONTROL, catalogue.REGION_SNAPSHOTS, catalogue.MATCH_SNAPSHOTS})
@@ -86,13 +89,13 @@ def _write(consumer: Consumer, folder: Path, topics: Mapping[str, int]) -> None:
     """Records of a partition come in order, partitions interleaved: one file each first, joined at the end."""
     with contextlib.ExitStack() as opened:
         parts = {
-            (name, number): opened.enter_context((folder / f"{name}.{number}.part").open("w+", encoding="utf-8"))
+            (name, number): opened.enter_context((folder / f"{name}.{number}.part").open("w+b"))
             for name, partitions in topics.items()
             for number in range(partitions)
         }
         _read(consumer, topics, lambda m: _write_row(parts[str(m.topic()), int(m.partition() or 0)], m))
         for name, partitions in topics.items():
-            with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as out:
+            with (folder / f"{name}.jsonl").open("wb") as out:
                 for number in range(partitions):
                     parts[name, number].seek(0)
                     shutil.copyfileobj(parts[name, number], out)
@@ -163,7 +166,7 @@ def _read(consumer: Consumer, topics: Mapping[str, int], take: Callable[[Message
     consumer.unassign()
 
 
-def _write_row(out: TextIO, message: Message) -> None:
+def _write_row(out: BinaryIO, message: Message) -> None:
     value, key = message.value(), message.key()
     held = None if value is None else bytes(value)
     row = {
@@ -172,10 +175,10 @@ def _write_row(out: TextIO, message: Message) -> None:
         "timestamp": message.timestamp()[1],
         "key": None if key is None else bytes(key).decode(errors="replace"),
         "headers": {name: _text(content) for name, content in message.headers() or []},
-        "value_base64": None if held is None else base64.b64encode(held).decode(),
+        "value_base64": held,  # msgspec writes bytes as Base64
         "value": _decoded(str(message.topic()), held),
     }
-    out.write(json.dumps(row, ensure_ascii=False) + "\n")
+    out.write(msgspec.json.encode(row) + b"\n")
 
 
 def _text(content: Any) -> str:
@@ -187,7 +190,9 @@ def _decoded(topic: str, value: bytes | None) -> Any:
     if value is None or topic in _PLAIN or topic.endswith(".dlq"):
         return None
     try:
-        fact = codec.decode_input(value, catalogue.INPUT_KINDS) if topic.startswith("inbox.") else codec.decode(value)
+        if topic.startswith("inbox."):
+            codec.decode_input(value, catalogue.INPUT_KINDS)
+        schema = registry().parsed(int.from_bytes(value[1:FRAME_BYTES], "big"))
+        return schemaless_reader(BytesIO(value[FRAME_BYTES:]), schema, None)
     except Exception:  # noqa: BLE001  # an inbox holds whatever a vendor sent; its bytes stand beside this field
         return None
-    return {"type": codec.type_name(type(fact)), **msgspec.to_builtins(fact)}
