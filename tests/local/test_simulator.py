@@ -20,7 +20,7 @@ from hub.local.simulator.national import EXACT_DUPLICATES_MIN, Nation, Story
 from hub.local.simulator.stories import Script
 from hub.local.simulator.truth import Truth, read, score_duplicates, unmet
 
-CLIENTS = 400
+CLIENTS = 2000
 
 
 @pytest.fixture(scope="module")
