@@ -78,7 +78,7 @@ class MatchLimits:
     alert_millibits: int = ALERT_MILLIBITS
     block_max: int = 50
     candidates_max: int = 200
-    links_max: int = 50
+    links_max: int = 40
     window_days: int = 7
     links_max_by_tenant: Mapping[str, int] = field(default_factory=dict)
 
