@@ -24,7 +24,8 @@ CARE_MINUTES_MAX: Final = 200 * 60
 """Indicated or delivered care of one client. LIP's longest indication lies well below (PROPOSAL)."""
 CAPACITY_MINUTES_MAX: Final = 100_000_000
 """Capacity of one declaration: about twice the whole country's year (PROPOSAL)."""
-COUNT_MAX: Final = 1_000_000
+_COUNTS: Final = {"unique_clients": 1_000_000, "carers": 100, "hospital_days": 366}
+"""What a count of each kind cannot exceed (PROPOSAL)."""
 VERSION_MAX: Final = 2**31 - 1
 PREGNANCY_DAYS_MAX: Final = 310
 """A request lies at most this long before the due date (PROPOSAL)."""
@@ -89,7 +90,7 @@ def _reasons(event: Any, tenant: Tenant | None, reference: Reference) -> Iterato
             yield Refusal("impossible_date", f"/{name}")
         elif name.endswith("_minutes") and not 0 <= value <= _minutes_max(type(event)):
             yield Refusal("impossible_minutes", f"/{name}")
-        elif name in ("unique_clients", "carers", "hospital_days") and not 0 <= value <= COUNT_MAX:
+        elif name in _COUNTS and not 0 <= value <= _COUNTS[name]:
             yield Refusal("impossible_count", f"/{name}")
         elif name == "month" and _MONTH.fullmatch(value) is None:
             yield Refusal("invalid_month", "/month")
