@@ -173,12 +173,10 @@ def test_a_leaked_credential_names_only_as_many_as_the_custodian_answers(people:
             tried += 1
             named += any(b.token in held for b in thief.encode(person).blocks)
     except CustodianRefused as refusal:
-        print(f"dictionary with a leaked credential: {tried - 1} people tried in a day of {limit} values, {refusal}")
+        print(f"leaked credential: {tried - 1} people tried in a day of {limit} values, {refusal}")
     assert tried - 1 <= limit // 8, "the budget bounds how many people can be tried"
     rate = 20_000 // 13
-    print(
-        f"at the default of 20,000 values a day: about {rate} people a day, {rate * 365 / 8_900_000:.1%} of women a year"
-    )
+    print(f"at the default of 20,000 values: {rate} people a day, {rate * 365 / 8_900_000:.1%} of women a year")
     offline = EdgeEncoder(FileKey.generate())
     assert all(b.token not in held for person in people[:12] for b in offline.encode(person).blocks), "no key, no match"
 
