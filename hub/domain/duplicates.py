@@ -233,7 +233,27 @@ class Matcher:
             state.count(f"model_refused_{problem}")
         return []
 
+    def pattern(self, ours: Encoding, theirs: Encoding, looks: Sequence[int]) -> int:
+        """How alike two encodings are in the blocks they share (own block number << 6 | theirs, at least one)."""
+        mask_a, mask_b = ours.presence, theirs.presence
+        width_a, width_b = packed_bytes(mask_a), packed_bytes(mask_b)
+        pattern = -1
+        for look in looks:
+            at_a, at_b = (look >> 6) * width_a, (look & 63) * width_b
+            a = int.from_bytes(ours.filters[at_a : at_a + width_a], "big")
+            b = int.from_bytes(theirs.filters[at_b : at_b + width_b], "big")
+            seen = compare(mask_a, a, mask_b, b)
+            pattern = seen if pattern < 0 else lower_of(pattern, seen)
+        return pattern
+
     # inside
+
+    def _look(self, encoding: Encoding, other: Row, looks: Sequence[int]) -> int | None:
+        """The pattern of the blocks shared with a row, or None when it has no encoding of this epoch any more."""
+        for theirs in other.encodings:
+            if theirs.epoch == encoding.epoch:
+                return self.pattern(encoding, theirs, looks)
+        return None
 
     def _number(self, state: MatchState, ref: RecordRef) -> int | None:
         return state.find(key_of(ref.tenant, ref.provider, ref.kind.value, ref.record_id))
@@ -346,7 +366,7 @@ class Matcher:
         if abs(row.due - other.due) > LATER_PREGNANCY_DAYS or row.kind == other.kind == RecordKind.WAITING.value:
             return []
         seen = _shared_looks(row, other)
-        if seen is not None and self.scorer(state).score(_pattern(*seen)) < DOUBT_MILLIBITS:
+        if seen is not None and self.scorer(state).score(self.pattern(*seen)) < DOUBT_MILLIBITS:
             return []
         return self._link(state, newer, row, Linked(older, "", points))
 
@@ -372,7 +392,7 @@ class Matcher:
         alone: list[Linked] = []
         for other in list(shared)[: self.limits.candidates_max]:
             theirs_row = state.row(other)
-            pattern = _look(encoding, theirs_row, shared[other][:LOOKS_MAX])
+            pattern = self._look(encoding, theirs_row, shared[other][:LOOKS_MAX])
             if pattern is None:
                 continue
             within = _one_provider(row, theirs_row)
@@ -450,7 +470,7 @@ class Matcher:
         seen = _shared_looks(row, other)
         if seen is not None:
             encoding, theirs, looks = seen
-            pattern = _pattern(encoding, theirs, looks)
+            pattern = self.pattern(encoding, theirs, looks)
             pass_number = encoding.passes[looks[0] >> 6]
             _, _, said = explain(self.scorer(state), pattern)
             reasons = tuple(
@@ -506,27 +526,6 @@ def _stored(identity: Identity | None) -> Encoding:
         b"".join([block.token[:STORED_TOKEN_BYTES] for block in blocks]),
         pack([block.filters or empty for block in blocks], mask),
     )
-
-
-def _look(encoding: Encoding, other: Row, looks: Sequence[int]) -> int | None:
-    """The pattern of the blocks shared with a row, or None when it has no encoding of this epoch any more."""
-    for theirs in other.encodings:
-        if theirs.epoch == encoding.epoch:
-            return _pattern(encoding, theirs, looks)
-    return None
-
-
-def _pattern(ours: Encoding, theirs: Encoding, looks: Sequence[int]) -> int:
-    mask_a, mask_b = ours.presence, theirs.presence
-    width_a, width_b = packed_bytes(mask_a), packed_bytes(mask_b)
-    pattern = -1
-    for look in looks:
-        at_a, at_b = (look >> 6) * width_a, (look & 63) * width_b
-        a = int.from_bytes(ours.filters[at_a : at_a + width_a], "big")
-        b = int.from_bytes(theirs.filters[at_b : at_b + width_b], "big")
-        seen = compare(mask_a, a, mask_b, b)
-        pattern = seen if pattern < 0 else lower_of(pattern, seen)
-    return pattern
 
 
 def _shared_looks(row: Row, other: Row) -> tuple[Encoding, Encoding, list[int]] | None:

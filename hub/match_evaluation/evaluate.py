@@ -92,9 +92,10 @@ def fold(
     model: MatchModel,
     alert_millibits: int = ALERT_MILLIBITS,
     batch: int = 1,
+    matcher: Matcher | None = None,
 ) -> Run:
     """Submit and settle every record in order, one at a time or in micro-batches (a batch is timed as a whole)."""
-    matcher = Matcher(MatchLimits(links_max=_UNBOUNDED, alert_millibits=alert_millibits))
+    matcher = matcher or Matcher(MatchLimits(links_max=_UNBOUNDED, alert_millibits=alert_millibits))
     state = MatchState(model)
     links: dict[str, tuple[tuple[int, int], int]] = {}
     latencies: list[int] = []
