@@ -43,7 +43,7 @@ def _say(result: dict[str, Any], as_json: bool) -> None:
 def demo(
     seed: Annotated[int, typer.Option(help="Seed of the simulated nation.")] = 7,
     clients: Annotated[int, typer.Option(min=50, help="How many clients to simulate.")] = 2000,
-    speed: Annotated[float, typer.Option(help="Simulated days per second when the page is watched.")] = 1.0,
+    speed: Annotated[float, typer.Option(help="Simulated days per second when the page is watched.")] = 4.0,
     until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop when nothing is left to do.")] = False,
     dump: Annotated[Path | None, typer.Option(help="Write every topic to this folder.")] = None,
     as_json: Json = False,

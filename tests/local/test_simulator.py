@@ -10,6 +10,7 @@ from hub.contracts import codec
 from hub.contracts.catalogue import INPUT_KINDS, INPUTS
 from hub.contracts.validation import check_input
 from hub.domain import events as e
+from hub.domain.identifiers import RecordId
 from hub.domain.words import ReceiptOutcome
 from hub.edge import EdgeEncoder, FileKey
 from hub.local.simulator import national
@@ -153,7 +154,7 @@ def test_accidents_really_leak(nation: Nation) -> None:
 def test_a_vendor_without_our_code_sends_the_same_bytes(nation: Nation) -> None:
     """fastavro and the published schema are all that it takes."""
     event = e.MandateGranted(
-        record_id=e.RecordId("m1"),
+        record_id=RecordId("m1"),
         version=1,
         provider=nation.providers[0].agb,
         mandate_tenant=STOCK_VENDOR,

@@ -1,0 +1,151 @@
+"""A cluster becomes what the catalogue says, and a dump of it holds what anyone needs to check us."""
+
+import base64
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Message, Producer
+
+from hub.contracts import catalogue, codec, tables
+from hub.domain import events as e
+from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId
+from hub.domain.reference import Reference, Region, Role, Tenant
+from hub.errors import PartitionCountChanged, UsageError
+from hub.local import demo
+from hub.local.dump import dump_topics
+from hub.local.kafka import KafkaCluster
+from hub.local.provision import apply
+from hub.streams import worker
+
+ALFA, OFFICE = TenantId("pkg-alfa"), TenantId("trust-office")
+TABLES = Reference(
+    version=1,
+    log_partitions=2,
+    regions=(Region(RegionCode("KSV-01"), "Een", 0), Region(RegionCode("KSV-02"), "Twee", 1)),
+    postcodes=((Pc4("1000"), RegionCode("KSV-01")), (Pc4("1020"), RegionCode("KSV-02"))),
+    tenants=(Tenant(ALFA, Role.PACKAGE), Tenant(OFFICE, Role.OFFICE), Tenant(TenantId("clock"), Role.CLOCK)),
+)
+pytestmark = pytest.mark.kafka
+
+
+class NotTakenError(Exception):
+    """The broker did not take a record."""
+
+
+class Cluster:
+    """A broker of this module's own, since it makes the hub's topics under their real names."""
+
+    def __init__(self, kafka: KafkaCluster) -> None:
+        self.kafka = kafka
+        self.passwords = {name: secrets.token_hex(16) for name in catalogue.principals(TABLES)}
+        self.passwords[kafka.admin_user] = kafka.admin_password
+
+    def login(self, user: str) -> dict[str, Any]:
+        """Settings of a stock client."""
+        return {
+            "bootstrap.servers": self.kafka.tenant_bootstrap,
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": user,
+            "sasl.password": self.passwords[user],
+            "log_level": 0,
+        }
+
+    def send(self, user: str, topic: str, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
+        """Write one record as a user; NotTakenError when the broker refuses."""
+        answers: list[str] = []
+
+        def delivered(error: Any, _: Message) -> None:
+            answers.append("taken" if error is None else error.str())
+
+        producer = Producer({**self.login(user), "message.timeout.ms": 3000})
+        producer.produce(topic, value, b"k", partition=0, headers=headers, on_delivery=delivered)
+        producer.flush(20)
+        if answers != ["taken"]:
+            raise NotTakenError(f"the broker took nothing from {user} for {topic}: {answers}")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Provisioned once."""
+    with KafkaCluster() as kafka:
+        made = Cluster(kafka)
+        apply(kafka.bootstrap, made.passwords, TABLES)
+        yield made
+
+
+def test_a_second_time_changes_nothing(cluster: Cluster) -> None:
+    """Safe to repeat."""
+    again = apply(cluster.kafka.bootstrap, cluster.passwords, TABLES)
+    assert (again.topics, again.rules_added, again.rules_removed) == (0, 0, 0)
+
+
+def test_a_tenant_that_left_the_tables_loses_its_access_and_gets_it_back(cluster: Cluster) -> None:
+    """What the catalogue does not grant goes; no topic with data is touched."""
+    without = replace(TABLES, version=2, tenants=tuple(t for t in TABLES.tenants if t.tenant != ALFA))
+    assert apply(cluster.kafka.bootstrap, cluster.passwords, without).rules_removed > 0
+    with pytest.raises(NotTakenError):
+        cluster.send(ALFA, catalogue.inbox(ALFA), b"x")
+    back = apply(cluster.kafka.bootstrap, cluster.passwords, replace(TABLES, version=3))
+    assert back.rules_added > 0 and back.topics == 0
+
+
+def test_a_log_of_another_size_is_refused(cluster: Cluster) -> None:
+    """Inside a generation region → partition never changes."""
+    with pytest.raises(PartitionCountChanged, match="region-log has 2 partitions, the tables say 3"):
+        apply(cluster.kafka.bootstrap, cluster.passwords, replace(TABLES, log_partitions=3))
+
+
+def test_a_missing_password_is_named_before_anything_changes(cluster: Cluster) -> None:
+    """The message names the principal and never a password."""
+    held = {name: word for name, word in cluster.passwords.items() if name != ALFA}
+    with pytest.raises(UsageError, match="pkg-alfa"):
+        apply(cluster.kafka.bootstrap, held, TABLES)
+
+
+def test_a_tenant_writes_its_own_inbox_and_no_other(cluster: Cluster) -> None:
+    """The topic is the sender, because the broker lets nobody else write it."""
+    cluster.send(ALFA, catalogue.inbox(ALFA), b"mine")
+    for topic in (catalogue.inbox(OFFICE), catalogue.REGION_LOG, catalogue.REGION_FACTS, catalogue.CONTROL):
+        with pytest.raises(NotTakenError):
+            cluster.send(ALFA, topic, b"not mine")
+
+
+def test_a_dump_holds_every_record_with_bytes_and_meaning(cluster: Cluster, tmp_path: Path) -> None:
+    """Row format of DESIGN: headers as strings, the last of equal names wins; what cannot be read has bytes alone."""
+    granted = e.MandateGranted(
+        record_id=RecordId("mandate-1"),
+        version=1,
+        provider=Agb("41000001"),
+        mandate_tenant=ALFA,
+        bo_member=True,
+        valid_from=date(2026, 1, 1),
+    )
+    value = codec.encode(granted)
+    cluster.send(OFFICE, catalogue.inbox(OFFICE), value, [("a", b"1"), ("a", b"\xff")])
+    cluster.send(OFFICE, catalogue.inbox(OFFICE), b"\x00broken")
+    reference = dump_topics(tmp_path, cluster.login(catalogue.AUDITOR))
+    assert reference == replace(TABLES, version=reference.version) == tables.load(tmp_path / "tables.json")
+    rows = [
+        json.loads(line) for line in (tmp_path / "topics" / "inbox.trust-office.jsonl").read_text("utf-8").splitlines()
+    ]
+    good, broken = rows[-2:]
+    assert (good["partition"], good["offset"] + 1, good["key"]) == (0, broken["offset"], "k")
+    assert good["headers"] == {"a": "\N{REPLACEMENT CHARACTER}"}
+    assert base64.b64decode(good["value_base64"]) == value
+    assert good["value"]["mandate_tenant"] == ALFA and good["value"]["valid_from"] == "2026-01-01"
+    assert base64.b64decode(broken["value_base64"]) == b"\x00broken" and broken["value"] is None
+    assert {path.stem for path in (tmp_path / "topics").iterdir()} == {t.name for t in catalogue.topics_for(TABLES)}
+
+
+def test_each_worker_of_the_demo_gets_the_password_of_its_roles() -> None:
+    """The demo's list is the workers' own."""
+    assert {role: demo.PRINCIPALS[role] for roles in demo.ROLES.values() for role in roles} == {
+        role: worker.PRINCIPALS[role] for roles in demo.ROLES.values() for role in roles
+    }
