@@ -29,7 +29,7 @@ pytestmark = pytest.mark.chaos
 
 SEED, CLIENTS, DAYS = 3, 300, 12
 REJOIN_S = 20.0
-"""A killed fold's partition is given away after its session of 10 s; until then no log grows, yet nothing is at rest."""
+"""A killed fold's partition is given away after its session of 10 s; until then nothing grows, yet nothing rests."""
 KILLED = tuple(ROLES)
 WAIT_S = 30.0
 
