@@ -105,6 +105,17 @@ def test_every_code_has_a_sentence_in_both_languages() -> None:
     assert all(s.nl and s.en and s.nl != s.en for s in SENTENCES.values())
 
 
+def test_the_dutch_tells_as_much_as_the_english() -> None:
+    """Who reads Dutch alone must know as well what to do now: no clause of the English is left out."""
+    shorter = {code for code, (nl, en) in SENTENCES.items() if clauses(nl) < clauses(en)}
+    assert shorter == set()
+
+
+def clauses(text: str) -> int:
+    """Parts of a message that end in a full stop, a colon or a semicolon."""
+    return len(re.findall(r"[.;:](?= |$)", text))
+
+
 def test_every_type_that_goes_to_one_region_says_which() -> None:
     """By postcode or by region field, checked on the schema."""
     for row in INPUTS.values():
