@@ -50,12 +50,17 @@ class Destination(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InputType:
-    """One type that tenants may publish. `identity_log` says whether the match fold needs it too."""
+    """One type that tenants may publish. `identity_log` says whether the match fold needs it too.
+
+    `noticed_nationally`: `NL` gets a copy beside the region's, for what no single region can see. The region remains
+    the judge and issues the receipt.
+    """
 
     kind: type[Any]
     writers: tuple[Role, ...]
     destination: Destination
     identity_log: bool = False
+    noticed_nationally: bool = False
 
 
 INPUTS: Final[dict[type[Any], InputType]] = {
@@ -64,8 +69,9 @@ INPUTS: Final[dict[type[Any], InputType]] = {
         InputType(e.RegistrationSubmitted, (Role.PACKAGE,), Destination.BY_PC4, identity_log=True),
         InputType(e.CareDelivered, (Role.PACKAGE,), Destination.BY_PC4),
         InputType(e.CareEnded, (Role.PACKAGE,), Destination.BY_PC4),
-        InputType(e.CapacityDeclared, (Role.PACKAGE,), Destination.BY_REGION),
+        InputType(e.CapacityDeclared, (Role.PACKAGE,), Destination.BY_REGION, noticed_nationally=True),
         InputType(e.FullDeclared, (Role.PACKAGE,), Destination.BY_REGION),
+        InputType(e.ClaimJudged, (Role.KSV,), Destination.BY_REGION),
         InputType(e.MeasureReported, (Role.PACKAGE, Role.KSV), Destination.BY_REGION),
         InputType(e.WaitingClientListed, (Role.WAITLIST,), Destination.BY_PC4, identity_log=True),
         InputType(e.AllocationAnswered, (Role.PACKAGE, Role.KSV), Destination.BY_REGION),
@@ -74,6 +80,7 @@ INPUTS: Final[dict[type[Any], InputType]] = {
         InputType(e.ProviderFiguresPublished, (Role.INSURER,), Destination.BY_REGION),
         InputType(e.NonContractedDeliverySeen, (Role.INSURER,), Destination.BY_REGION),
         InputType(e.BenchmarkPublished, (Role.INSURER,), Destination.BY_REGION),
+        InputType(e.PrognosisPublished, (Role.BO,), Destination.BY_REGION),
         InputType(e.GuidelineAdopted, (Role.KSV,), Destination.BY_REGION),
         InputType(e.RegionPlanAdopted, (Role.KSV,), Destination.BY_REGION),
         InputType(e.RegionPlanConcurred, (Role.INSURER,), Destination.BY_REGION),
@@ -111,7 +118,7 @@ class OutputType:
 
 
 _EVERYONE: Final = (Role.PACKAGE, Role.INSURER, Role.WAITLIST, Role.KSV, Role.OFFICE, Role.OPS, Role.BO, Role.VSV)
-_SENDERS: Final = (Role.PACKAGE, Role.INSURER, Role.WAITLIST, Role.KSV, Role.OFFICE, Role.CLOCK, Role.OPS)
+_SENDERS: Final = (Role.PACKAGE, Role.INSURER, Role.WAITLIST, Role.KSV, Role.OFFICE, Role.CLOCK, Role.OPS, Role.BO)
 
 OUTPUTS: Final[dict[type[Any], OutputType]] = {
     row.kind: row
@@ -125,6 +132,7 @@ OUTPUTS: Final[dict[type[Any], OutputType]] = {
         OutputType(f.CapacityRequested, Audience.TENANT, "capacity-requests", (Role.PACKAGE,)),
         OutputType(f.ProviderRoomStated, Audience.TENANT, "room", (Role.PACKAGE,)),
         OutputType(f.RegionCapacityStated, Audience.TENANT, "capacity", (Role.KSV, Role.INSURER)),
+        OutputType(f.InflowStated, Audience.TENANT, "inflow", (Role.KSV, Role.INSURER, Role.BO)),
         OutputType(f.DayClosed, Audience.TENANT, "days", (Role.CLOCK,)),
         OutputType(f.AlertChanged, Audience.TENANT, "alerts", (Role.KSV,)),
         OutputType(f.RegionStatusChanged, Audience.COMPACTED, REGION_STATUS, _EVERYONE),

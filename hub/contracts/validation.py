@@ -24,7 +24,7 @@ CARE_MINUTES_MAX: Final = 200 * 60
 """Indicated or delivered care of one client. LIP's longest indication lies well below (PROPOSAL)."""
 CAPACITY_MINUTES_MAX: Final = 100_000_000
 """Capacity of one declaration: about twice the whole country's year (PROPOSAL)."""
-_COUNTS: Final = {"unique_clients": 1_000_000, "carers": 100, "hospital_days": 366}
+_COUNTS: Final = {"unique_clients": 1_000_000, "carers": 100, "hospital_days": 366, "needed_carers": 100_000}
 """What a count of each kind cannot exceed (PROPOSAL)."""
 VERSION_MAX: Final = 2**31 - 1
 PREGNANCY_DAYS_MAX: Final = 310
@@ -41,6 +41,7 @@ _IDS = (
     "alert_id",
     "link_id",
     "carer_pool",
+    "claim_id",
 )
 _AGBS = ("provider", "preferred_provider")
 
@@ -88,7 +89,7 @@ def _reasons(event: Any, tenant: Tenant | None, reference: Reference) -> Iterato
         value = getattr(event, name)
         if isinstance(value, date) and not EARLIEST <= value <= LATEST:
             yield Refusal("impossible_date", f"/{name}")
-        elif name.endswith("_minutes") and not 0 <= value <= _minutes_max(type(event)):
+        elif name.endswith("_minutes") and value is not None and not 0 <= value <= _minutes_max(type(event)):
             yield Refusal("impossible_minutes", f"/{name}")
         elif name in _COUNTS and not 0 <= value <= _COUNTS[name]:
             yield Refusal("impossible_count", f"/{name}")
@@ -128,6 +129,8 @@ def _own_rules(event: Any) -> Iterator[Refusal]:
             deployable = event.deployable_employed_minutes + event.deployable_self_employed_minutes
             if event.subcontracted_minutes > deployable:
                 yield Refusal("parts_exceed_total", "/subcontracted_minutes")
+            if event.carer_pool is None and event.carer_pool_minutes is not None:
+                yield Refusal("pool_not_named", "/carer_pool")
         case e.AllocationAnswered(answer=AllocationAnswer.DECLINED, reason=None):
             yield Refusal("missing_reason", "/reason")
         case e.AllocationOverridden(outcome=OverrideOutcome.PLACED, provider=None):

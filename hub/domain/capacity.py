@@ -18,10 +18,10 @@ from enum import StrEnum
 from fractions import Fraction
 
 from hub.domain.events import CapacityDeclared
-from hub.domain.identifiers import Agb, Month, RecordId, RegionCode, first_day
+from hub.domain.identifiers import Agb, Month, RecordId, first_day, month_of
 from hub.domain.region_plan import CapacityRules
 from hub.domain.shards import Shards
-from hub.domain.words import CapacityMethod
+from hub.domain.words import CapacityMethod, ClaimJudgement
 
 DECLARATIONS_MAX = 120
 """Declarations kept per provider and region: weekly ones for the whole horizon, four methods deep. The oldest go."""
@@ -126,8 +126,13 @@ class DropVerdict(StrEnum):
 
     NONE = "none"
     BORNE_OUT_BY_INSURER = "borne_out_by_insurer"
+    REJECTED = "rejected"
     SETTLED = "settled"
     UNVERIFIED = "unverified"
+
+
+NOT_COUNTED = (DropVerdict.UNVERIFIED, DropVerdict.REJECTED)
+"""Drops that the colours do not count on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,12 +147,14 @@ class PastFigure:
 class MonthTrail:
     """How the declared figure of one month came about: the steps of the past weeks, the latest last.
 
-    `registered` counts registrations accepted for the month since the latest step.
+    `registered` counts registrations accepted for the month since the latest step. `rejected`: the coordinator does
+    not believe the latest step.
     """
 
     month: Month
     steps: tuple[PastFigure, ...]
     registered: int = 0
+    rejected: bool = False
 
     def moved(self, minutes: int, today: date, rules: CapacityRules) -> "MonthTrail":
         """With today's figure; steps that no day of the reference window saw fall away."""
@@ -158,22 +165,28 @@ class MonthTrail:
             steps = (*kept, PastFigure(since=today, minutes=minutes))
         window = today - timedelta(days=rules.reference_days)
         first_kept = max((n for n, step in enumerate(steps) if step.since <= window), default=0)
-        registered = self.registered if steps[-1:] == self.steps[-1:] else 0
-        return MonthTrail(month=self.month, steps=steps[first_kept:], registered=registered)
+        if steps[-1:] != self.steps[-1:]:
+            return MonthTrail(month=self.month, steps=steps[first_kept:])
+        # A drop that was rejected stays one for as long as it is declared: its yardstick does not fade.
+        return replace(self, steps=steps if self.rejected else steps[first_kept:])
 
     def counted(self, today: date, rules: CapacityRules, insurer_minutes: int | None) -> tuple[int, DropVerdict]:
         """Minutes that the colours count on, and why. `insurer_minutes`: the insurers' highest figure, if any.
 
         The yardstick is the highest figure of the window, or the insurer's where that is lower; a first declaration
-        has only the insurer's.
+        has only the insurer's. A drop that the coordinator rejected neither settles nor takes the insurer's figure.
         """
         latest = self.steps[-1]
         past = max((step.minutes for step in self.steps[:-1]), default=None)
+        if self.rejected:
+            insurer_minutes = None
         yardsticks = [minutes for minutes in (past, insurer_minutes) if minutes is not None]
         bound = min(yardsticks, default=0) * (1000 - rules.drop_max_permille) // 1000
         if latest.minutes >= bound:
             dropped = past is not None and latest.minutes * 1000 < past * (1000 - rules.drop_max_permille)
             return latest.minutes, DropVerdict.BORNE_OUT_BY_INSURER if dropped else DropVerdict.NONE
+        if self.rejected:
+            return bound, DropVerdict.REJECTED
         if self.registered == 0 and (today - latest.since).days >= rules.drop_settles_after_days:
             return latest.minutes, DropVerdict.SETTLED
         return bound, DropVerdict.UNVERIFIED
@@ -230,12 +243,26 @@ class CapacityBook:
             trails = tuple(replace(t, registered=t.registered + 1) if t.month == month else t for t in row.trails)
             self._rows.put(provider, replace(row, trails=trails))
 
-    def confirm(self, provider: Agb) -> None:
-        """The coordinator confirms what a provider declares now: its earlier figures are no yardstick any more."""
+    def judge(self, provider: Agb, record_id: RecordId, judgement: ClaimJudgement) -> bool:
+        """The coordinator judges one declaration, for the months that it touches; False where it does not stand.
+
+        Confirmed: the provider's earlier figures are no yardstick any more. Rejected: the drop never bears itself out.
+        """
         row = self._rows.get(provider)
-        if row is not None:
-            trails = tuple(MonthTrail(month=t.month, steps=t.steps[-1:]) for t in row.trails)
-            self._rows.put(provider, replace(row, trails=trails))
+        judged = None if row is None else next((d for d in row.declarations if d.record_id == record_id), None)
+        if row is None or judged is None:
+            return False
+        first, last = month_of(judged.period_from), month_of(judged.period_until)
+        trails = tuple(
+            trail
+            if not first <= trail.month <= last
+            else MonthTrail(month=trail.month, steps=trail.steps[-1:])
+            if judgement is ClaimJudgement.CONFIRMED
+            else replace(trail, rejected=True)
+            for trail in row.trails
+        )
+        self._rows.put(provider, replace(row, trails=trails))
+        return True
 
     def start_day(self, today: date, months: tuple[Month, ...], rules: CapacityRules, method: CapacityMethod) -> None:
         """A day begins, perhaps under another plan: windows move, months come and go."""
@@ -297,57 +324,3 @@ class CapacityBook:
         after = replace(row, trails=tuple(trails))
         if after != self._rows.get(provider):
             self._rows.put(provider, after)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CarersDeclaredTwice:
-    """One pool of carers, declared for the same days in two places. For people to look at: pools may be split."""
-
-    carer_pool: str
-    first: tuple[RegionCode, Agb]
-    second: tuple[RegionCode, Agb]
-    period_from: date
-    period_until: date
-    minutes_twice: int
-
-
-def carers_declared_twice(declared: Iterable[CapacityDeclared]) -> tuple[CarersDeclaredTwice, ...]:
-    """Pools of carers that stand in more than one region, or at more than one provider, on the same days.
-
-    `minutes_twice`: the smaller of both deployable figures, by the shared days of its period. Whoever sees the
-    declarations of several regions asks this: the pseudo-region that gets a copy of each (DESIGN spine 3).
-    """
-    by_pool: dict[str, list[CapacityDeclared]] = {}
-    for event in declared:
-        if event.carer_pool is not None:
-            by_pool.setdefault(event.carer_pool, []).append(event)
-    found = []
-    for pool in sorted(by_pool):
-        events = sorted(by_pool[pool], key=lambda e: (e.region, e.provider, e.period_from, e.record_id))
-        for n, one in enumerate(events):
-            for other in events[n + 1 :]:
-                start, end = max(one.period_from, other.period_from), min(one.period_until, other.period_until)
-                if (one.region, one.provider) == (other.region, other.provider) or start > end:
-                    continue
-                shared = (end - start).days + 1
-                minutes = min(_deployable(one) * shared // _days(one), _deployable(other) * shared // _days(other))
-                if minutes > 0:
-                    found.append(
-                        CarersDeclaredTwice(
-                            carer_pool=pool,
-                            first=(one.region, one.provider),
-                            second=(other.region, other.provider),
-                            period_from=start,
-                            period_until=end,
-                            minutes_twice=minutes,
-                        )
-                    )
-    return tuple(found)
-
-
-def _deployable(event: CapacityDeclared) -> int:
-    return event.deployable_employed_minutes + event.deployable_self_employed_minutes
-
-
-def _days(event: CapacityDeclared) -> int:
-    return (event.period_until - event.period_from).days + 1

@@ -46,7 +46,7 @@ class Case:
     """One event in front of one region. `facts` grows in the order in which they will stand in the log.
 
     `position`: where in the log the event stands; it makes identities that nobody chose. `comparable`: whether the
-    sender gave an identity that can be compared.
+    sender gave an identity that can be compared. `cause`: the type of the event.
     """
 
     place: Place
@@ -55,6 +55,7 @@ class Case:
     content: bytes = b""
     position: str = ""
     comparable: bool = True
+    cause: str = ""
     facts: list[Any] = field(default_factory=list)
 
     @property

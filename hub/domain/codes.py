@@ -134,6 +134,10 @@ SENTENCES: dict[str, Sentence] = {
         "De delen zijn samen meer dan het geheel. Controleer de minuten.",
         "The parts add up to more than the whole. Check the minutes.",
     ),
+    "pool_not_named": Sentence(
+        "De uren van een groep zorgverleners zonder dat de groep genoemd is. Stuur ook carer_pool.",
+        "The minutes of a group of carers without naming the group. Send carer_pool too.",
+    ),
     "digital_without_consent": Sentence(
         "Digitale zorg zonder toestemming van de cliënt. Lever fysieke zorg of leg de toestemming vast (regel 12).",
         "Digital care without the client's consent. Deliver it as physical care or record the consent (rule 12).",
@@ -193,6 +197,10 @@ SENTENCES: dict[str, Sentence] = {
     "unknown_alert": Sentence(
         "Deze melding staat hier niet open. Controleer het kenmerk van de melding.",
         "There is no such alert open. Check the alert id.",
+    ),
+    "unknown_claim": Sentence(
+        "Deze aanbieder heeft hier geen melding of opgave met dit kenmerk. Controleer aanbieder en claim_id.",
+        "This provider has no standing claim or declaration with that id here. Check provider and claim_id.",
     ),
     "unknown_link": Sentence(
         "Dit signaal bestaat hier niet. Controleer het kenmerk van het signaal.",

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
+from types import MappingProxyType
 
 from hub.domain.colour_code import Judgement, Mediation, ReasonCode
 from hub.domain.identifiers import Agb, Month, RegionCode, TenantId, month_text
@@ -19,8 +20,24 @@ from hub.domain.region_plan import Addressee, AlertRules, EscalationStep
 from hub.domain.shards import Shards
 from hub.domain.words import AlertKind, AlertSeverity, AlertState, ComputedColour, Mediator
 
+NOBODY_COUNTED: Mapping[Month, int] = MappingProxyType({})
+
 EPISODES_MAX = 5_000
 """Open episodes of one region; more than one per provider and kind of a large region."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a sentence about a region is told with: the gravest month, its odds, and the region's own totals.
+
+    `clients`: registered clients due in the months concerned; 0 where so few that they are not told.
+    """
+
+    month: str
+    permille: int
+    load_minutes: int
+    capacity_minutes: int
+    clients: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +46,7 @@ class Condition:
 
     `subject`: the region, a provider's AGB code or a tenant; never a client. `detail`: what else moves, such as the
     months affected; a change of it is worth a revision, now and then. `only_keeps`: holds an open episode open and
-    opens none, since a graver alert speaks.
+    opens none, since a graver alert speaks. `figures`: what it is told with; a change of them alone is not told.
     """
 
     kind: AlertKind
@@ -37,6 +54,7 @@ class Condition:
     clause: str
     detail: tuple[str, ...] = ()
     only_keeps: bool = False
+    figures: Figures | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +78,7 @@ class Episode:
     acknowledged_by: TenantId | None = None
     acknowledged_on: date | None = None
     quiet_since: date | None = None
+    figures: Figures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +91,11 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class AlertChange:
-    """One change of an episode, ready to be told: what is the matter and what to do next."""
+    """One change of an episode, ready to be told: what is the matter, whom it affects, and what to do next."""
 
     episode: Episode
     what: Sentence
+    affected: Sentence
     next_step: Sentence
 
 
@@ -113,11 +133,17 @@ COLOUR_KINDS = (
 """Kinds that `colour_conditions` answers for: absent there means that the cause is away."""
 
 
-def colour_conditions(region: RegionCode, judgement: Judgement, mediation: Mediation) -> tuple[Condition, ...]:
-    """What of a judgement is worth an alert. One colour speaks; the lesser ones only keep what is open."""
+def colour_conditions(
+    region: RegionCode, judgement: Judgement, mediation: Mediation, clients: Mapping[Month, int] = NOBODY_COUNTED
+) -> tuple[Condition, ...]:
+    """What of a judgement is worth an alert. One colour speaks; the lesser ones only keep what is open.
+
+    `clients`: registered clients by month of birth, where there are enough of them to be told.
+    """
     found = []
     step = _STEP_OF.get(judgement.state.colour)
     months = _months(judgement)
+    figures = _figures(judgement, clients)
     if step is not None:
         for n, kind in enumerate(_LADDER[: step + 1]):
             # The threat of red is never below orange, red never below its threat.
@@ -128,6 +154,7 @@ def colour_conditions(region: RegionCode, judgement: Judgement, mediation: Media
                     clause=next(iter(judgement.clauses), ""),
                     detail=months if n == step else (),
                     only_keeps=n < step,
+                    figures=figures if n == step else None,
                 )
             )
     if judgement.state.colour is ComputedColour.UNKNOWN:
@@ -139,20 +166,41 @@ def colour_conditions(region: RegionCode, judgement: Judgement, mediation: Media
     return tuple(found)
 
 
+_GRAVE = (
+    ReasonCode.ALL_FULL,
+    ReasonCode.PROVIDER_FULL,
+    ReasonCode.PROVIDER_UNABLE,
+    ReasonCode.REGION_UNABLE,
+    ReasonCode.REGION_NEAR_UNABLE,
+    ReasonCode.PROVIDER_NEAR_UNABLE,
+    ReasonCode.GUIDELINE_FULL,
+    ReasonCode.SHORT_OF_MEAN,
+)
+
+
 def _months(judgement: Judgement) -> tuple[str, ...]:
-    """Months with a ground for orange or worse."""
-    grave = (
-        ReasonCode.ALL_FULL,
-        ReasonCode.PROVIDER_FULL,
-        ReasonCode.PROVIDER_UNABLE,
-        ReasonCode.REGION_UNABLE,
-        ReasonCode.REGION_NEAR_UNABLE,
-        ReasonCode.PROVIDER_NEAR_UNABLE,
-        ReasonCode.GUIDELINE_FULL,
-        ReasonCode.SHORT_OF_MEAN,
-    )
-    months: dict[Month, None] = {r.month: None for r in judgement.reasons if r.month is not None and r.code in grave}
+    """Months with a ground for orange or worse, or else those that threaten to become so."""
+    asked = _GRAVE if judgement.state.colour is not ComputedColour.ORANGE_THREAT else (ReasonCode.NEAR_SHORT_OF_MEAN,)
+    months: dict[Month, None] = {r.month: None for r in judgement.reasons if r.month is not None and r.code in asked}
     return tuple(month_text(month) for month in sorted(months))
+
+
+def _figures(judgement: Judgement, clients: Mapping[Month, int]) -> Figures | None:
+    """The gravest month by the region's own load: at minimal care where a ground of red speaks, else at the mean."""
+    own = [r for r in judgement.reasons if r.provider is None and r.permille is not None and r.month is not None]
+    if not own:
+        return None
+    gravest = own[0]
+    assert gravest.month is not None and gravest.permille is not None
+    assert gravest.load_minutes is not None and gravest.capacity_minutes is not None
+    concerned = {r.month: None for r in judgement.reasons if r.month is not None and r.code in _GRAVE}
+    return Figures(
+        month=month_text(gravest.month),
+        permille=gravest.permille,
+        load_minutes=gravest.load_minutes,
+        capacity_minutes=gravest.capacity_minutes,
+        clients=sum(clients.get(month, 0) for month in concerned or {gravest.month: None}),
+    )
 
 
 def _contradicted(judgement: Judgement) -> Iterable[tuple[Agb, str]]:
@@ -253,9 +301,10 @@ class AlertBook:
                 severity=SEVERITY[condition.kind],
                 told_on=on,
                 detail=condition.detail,
+                figures=condition.figures,
             )
             return self._tell(key, opened, rules)
-        held = replace(episode, quiet_since=None)
+        held = replace(episode, quiet_since=None, figures=condition.figures or episode.figures)
         if condition.only_keeps or condition.detail == episode.detail:
             self._keep(key, episode, held)
             return None
@@ -275,7 +324,7 @@ class AlertBook:
             return None
         self._rows.remove(key)
         closed = replace(episode, state=AlertState.CLOSED, quiet_since=since, told_on=on)
-        return AlertChange(closed, WHAT[episode.kind], CLOSED)
+        return AlertChange(closed, what(closed), affected(closed), CLOSED)
 
     def _escalate(self, key: str, episode: Episode, on: date, rules: AlertRules) -> AlertChange | None:
         steps = _steps(episode.severity, rules)
@@ -296,7 +345,75 @@ class AlertBook:
     def _tell(self, key: str, episode: Episode, rules: AlertRules, told: AlertState | None = None) -> AlertChange:
         self._rows.put(key, episode)
         shown = episode if told is None else replace(episode, state=told)
-        return AlertChange(shown, WHAT[episode.kind], next_step(episode, rules))
+        return AlertChange(shown, what(episode), affected(episode), next_step(episode, rules))
+
+
+def what(episode: Episode) -> Sentence:
+    """What is the matter: the sentence of the kind, who or which months, and the figures it was last told with."""
+    base, about, figures = WHAT[episode.kind], _about(episode), episode.figures
+    told = Sentence(f"{about.nl}: {base.nl}", f"{about.en}: {base.en}")
+    if figures is None or episode.kind not in _LADDER:
+        return told
+    load, capacity = _hours(figures.load_minutes), _hours(figures.capacity_minutes)
+    percent = figures.permille // 10
+    return Sentence(
+        f"{told.nl} In {_month_nl(figures.month)} is {load[0]} uur zorg nodig en {capacity[0]} uur inzetbaar; "
+        f"de kans op een tekort is {percent} %.",
+        f"{told.en} In {_month_en(figures.month)} {load[1]} hours of care are needed and {capacity[1]} are deployable; "
+        f"the chance of a shortfall is {percent} %.",
+    )
+
+
+def affected(episode: Episode) -> Sentence:
+    """Whom it affects: a group of people or organisations, never one client."""
+    if episode.kind in AFFECTED:
+        return AFFECTED[episode.kind]
+    if not episode.detail:
+        return Sentence("Cliënten en aanbieders van deze regio.", "Clients and providers of this region.")
+    months_nl = _listed([_month_nl(month) for month in episode.detail], "en")
+    months_en = _listed([_month_en(month) for month in episode.detail], "and")
+    clients = 0 if episode.figures is None else episode.figures.clients
+    count_nl = f", nu {clients} ingeschreven" if clients else ""
+    count_en = f", {clients} registered so far" if clients else ""
+    return Sentence(
+        f"Cliënten die in {months_nl} bevallen{count_nl}, en hun aanbieders.",
+        f"Clients who give birth in {months_en}{count_en}, and their providers.",
+    )
+
+
+def _about(episode: Episode) -> Sentence:
+    """Of whom it is told: a region by its code, a provider as such, a tenant by its name."""
+    if episode.kind is AlertKind.FALSE_FULL_CLAIM:
+        return Sentence(f"Aanbieder {episode.subject}", f"Provider {episode.subject}")
+    return Sentence(episode.subject, episode.subject)
+
+
+_MONTHS_NL = (
+    *("januari", "februari", "maart", "april", "mei", "juni", "juli"),
+    *("augustus", "september", "oktober", "november", "december"),
+)
+_MONTHS_EN = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+
+
+def _month_nl(month: str) -> str:
+    return f"{_MONTHS_NL[int(month[5:]) - 1]} {month[:4]}"
+
+
+def _month_en(month: str) -> str:
+    return f"{_MONTHS_EN[int(month[5:]) - 1]} {month[:4]}"
+
+
+def _hours(minutes: int) -> tuple[str, str]:
+    """Whole hours as each language groups them."""
+    text = f"{minutes // 60:,}"
+    return text.replace(",", "."), text
+
+
+def _listed(words: list[str], last: str) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def next_step(episode: Episode, rules: AlertRules) -> Sentence:
@@ -372,6 +489,32 @@ WHAT: dict[AlertKind, Sentence] = {
         "No place was found for a client who is due soon.",
     ),
 }
+
+AFFECTED: dict[AlertKind, Sentence] = {
+    AlertKind.CAPACITY_UNKNOWN: Sentence(
+        "Alle cliënten en aanbieders van de regio: niemand weet of er zorg genoeg is.",
+        "All clients and providers of the region: nobody knows whether there is care enough.",
+    ),
+    AlertKind.FALSE_FULL_CLAIM: Sentence(
+        "De andere aanbieders in de regio, die haar cliënten zouden opvangen.",
+        "The other providers of the region, who would take its clients.",
+    ),
+    AlertKind.NO_MEDIATOR_NAMED: Sentence(
+        "Cliënten voor wie geen plaats gevonden wordt: niemand bemiddelt voor hen.",
+        "Clients for whom no place is found: nobody mediates for them.",
+    ),
+    AlertKind.MINIMAL_CARE_MISSED: Sentence(
+        "Een of meer cliënten die al bevallen zijn.", "One or more clients who have given birth already."
+    ),
+    AlertKind.TENANT_HELD: Sentence(
+        "De aanbieders voor wie deze deelnemer meldt: hun signalen wachten.",
+        "The providers for whom this tenant publishes: their signals wait.",
+    ),
+    AlertKind.UNPLACED_URGENT: Sentence(
+        "Een of meer wachtende cliënten die binnenkort bevallen.", "One or more waiting clients who are due soon."
+    ),
+}
+"""Of kinds that are not about months."""
 
 FIRST_STEP: dict[AlertKind, Sentence] = {
     AlertKind.CODE_ORANGE_THREAT: Sentence(

@@ -14,6 +14,8 @@ from hub.domain.words import (
     AllocationAnswer,
     CapacityMethod,
     CareEndReason,
+    ClaimJudgement,
+    ClaimKind,
     ContractClass,
     DeclaredColour,
     DeclineReason,
@@ -126,6 +128,7 @@ class CapacityDeclared:
     deployable_self_employed_minutes: int
     subcontracted_minutes: int
     carer_pool: str | None = None
+    carer_pool_minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +143,19 @@ class FullDeclared:
     status: FullStatus
     period_from: Day
     period_until: Day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimJudged:
+    """The coordinator confirms or rejects that a provider is full, or that its capacity dropped (rule 13)."""
+
+    record_id: RecordId
+    version: int
+    provider: Agb
+    region: RegionCode
+    claim: ClaimKind
+    claim_id: RecordId
+    judgement: ClaimJudgement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +272,18 @@ class BenchmarkPublished:
     unique_clients: int
     range_low_minutes: int
     range_high_minutes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrognosisPublished:
+    """Bo's prognosis of the carers that a region needs in a month (rule 20)."""
+
+    record_id: RecordId
+    version: int
+    region: RegionCode
+    month: str
+    needed_carers: int
+    published_on: Day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from hub.domain.words import (
     DeclaredColour,
     FindingCode,
     FindingStatus,
+    InflowSource,
     LinkEndReason,
     Mediator,
     ReceiptOutcome,
@@ -50,6 +51,18 @@ class MonthFigures:
     shortfall_minimum_permille: int
     assumed: bool
     unknown: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColourGround:
+    """One ground of a region's colour. Figures are the region's own; those of a single provider are left out."""
+
+    code: str
+    clause: str
+    month: str | None = None
+    shortfall_permille: int | None = None
+    load_minutes: int | None = None
+    capacity_minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +123,8 @@ class RegionStatusChanged:
     mediator: Mediator
     plan_version: int | None = None
     months: tuple[MonthFigures, ...]
+    caused_by: str = ""
+    grounds: tuple[ColourGround, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +143,24 @@ class RegionCapacityStated:
     deployable_self_employed_minutes: int
     duplicate_minutes: int
     providers: int
+    demand_guideline_minutes: int = 0
+    registered_minutes: int = 0
+    assumed: bool = False
+    stale_providers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InflowStated:
+    """Carers that a region needs more in a month: Bo's prognosis leads, the hub's figure is indicative (rule 20)."""
+
+    recipient: TenantId
+    region: RegionCode
+    month: str
+    leading: InflowSource
+    prognosis_carers: int | None = None
+    prognosis_published_on: IsoDate | None = None
+    indicative_carers: int
+    indicative_short_minutes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +179,12 @@ class AlertChanged:
     next_step_nl: str
     next_step_en: str
     recipient: TenantId = EVERYBODY
+    what_nl: str = ""
+    what_en: str = ""
+    affected_nl: str = ""
+    affected_en: str = ""
+    months: tuple[str, ...] = ()
+    clients: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +282,9 @@ class ProviderRoomStated:
     room_guideline_minutes: int
     guideline_minutes: int
     unknown: bool
+    has_room_guideline: bool = False
+    clients_guideline: int = 0
+    postcodes: tuple[Pc4, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

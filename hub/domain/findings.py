@@ -29,15 +29,20 @@ LASTING: Final = (
     FindingCode.RAISED_BY_PERSON,
     FindingCode.BELOW_FAIR_SHARE,
     FindingCode.DELIVERED_ABOVE_DECLARED,
+    FindingCode.GUIDELINE_NOT_FOLLOWED,
 )
 """Findings about what has happened: nothing that happens later makes them untrue."""
 
 
 class Ground(NamedTuple):
-    """Why a finding stands: about which provider (empty: the region), by which clause."""
+    """Why a finding stands: about which provider (empty: the region), by which clause.
+
+    `also`: who hears of it at once beside the addressee; for what `NL` finds, the coordinators concerned.
+    """
 
     provider: Agb
     clause: str
+    also: tuple[TenantId, ...] = ()
 
 
 def raise_finding(case: Case, event: FindingRaised) -> Verdict:
@@ -56,7 +61,7 @@ def open_finding(case: Case, code: FindingCode, subject: str, ground: Ground) ->
         return
     row = FindingRow(code, ground.provider, ground.clause, case.today, 1, ())
     package = case.package_of(ground.provider) if ground.provider else None
-    recipients = [*_tenants(case, _addressee(case, 0)), *([] if package is None else [package])]
+    recipients = [*ground.also, *_tenants(case, _addressee(case, 0)), *([] if package is None else [package])]
     _tell(case, finding_id, row, recipients, FindingStatus.OPENED)
 
 

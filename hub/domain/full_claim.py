@@ -17,7 +17,7 @@ from hub.domain.events import FullDeclared
 from hub.domain.identifiers import Agb, Month, RecordId, first_day
 from hub.domain.region_plan import ColourRules
 from hub.domain.shards import Shards
-from hub.domain.words import FullLevel, FullStatus
+from hub.domain.words import ClaimJudgement, FullLevel, FullStatus
 
 CLAIMS_MAX = 40
 """Standing claims kept per provider: both signals for every month of a year and some. The oldest go."""
@@ -33,7 +33,10 @@ class ClaimStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingClaim:
-    """A claim that was not taken back. `registered_since`: registrations accepted for its period since it was made."""
+    """A claim that was not taken back. `registered_since`: registrations accepted for its period since it was made.
+
+    `judged`: the coordinator's last word about this very period, None while she has not spoken.
+    """
 
     record_id: RecordId
     level: FullLevel
@@ -41,7 +44,7 @@ class StandingClaim:
     period_until: date
     declared_on: date
     registered_since: int = 0
-    confirmed: bool = False
+    judged: ClaimJudgement | None = None
 
     def covers(self, month: Month) -> bool:
         """Whether the period touches the month."""
@@ -73,12 +76,14 @@ class ClaimVerdict:
 def judge_claim(claim: StandingClaim, evidence: ClaimEvidence, rules: ColourRules) -> ClaimVerdict:
     """Holds a claim against the evidence of one month.
 
-    The coordinator's confirmation speaks first. Any one contradiction then defeats the claim: registrations since,
+    The coordinator's word speaks first, either way. Any one contradiction then defeats the claim: registrations since,
     room beside the own load, or an insurer who sees room. Without contradiction it is verified by the load, unless
     the capacity is unknown or the provider so small that a single birth decides: then a person confirms.
     """
-    if claim.confirmed:
+    if claim.judged is ClaimJudgement.CONFIRMED:
         return ClaimVerdict(ClaimStatus.VERIFIED, ("confirmed_by_coordinator",))
+    if claim.judged is ClaimJudgement.REJECTED:
+        return ClaimVerdict(ClaimStatus.CONTRADICTED, ("rejected_by_coordinator",))
     next_mean = evidence.load.mean + evidence.next_client_minutes * evidence.load.unit
     contradictions = []
     if claim.registered_since > rules.registrations_after_claim_max:
@@ -108,7 +113,7 @@ class ClaimBook:
         """Takes a claim, or takes it back.
 
         A new version for an overlapping period goes on where the old one stood: saying it again does not make the
-        registrations since undone. What the coordinator confirmed was that very period.
+        registrations since undone. What the coordinator judged was that very period.
         """
         before = {c.record_id: c for c in self.of(event.provider)}
         old = before.pop(event.record_id, None)
@@ -127,7 +132,7 @@ class ClaimBook:
                     claim,
                     declared_on=old.declared_on,
                     registered_since=old.registered_since,
-                    confirmed=old.confirmed and same,
+                    judged=old.judged if same else None,
                 )
             standing.append(claim)
         self._write(event.provider, standing)
@@ -142,11 +147,13 @@ class ClaimBook:
         if tuple(after) != before:
             self._write(provider, after)
 
-    def confirm(self, provider: Agb, record_id: RecordId) -> None:
-        """The coordinator confirms a claim; nothing happens where it does not stand."""
-        claims = [replace(c, confirmed=True) if c.record_id == record_id else c for c in self.of(provider)]
-        if claims:
-            self._write(provider, claims)
+    def judge(self, provider: Agb, record_id: RecordId, judgement: ClaimJudgement) -> bool:
+        """The coordinator confirms or rejects a claim; False where it does not stand."""
+        before = self.of(provider)
+        if not any(c.record_id == record_id for c in before):
+            return False
+        self._write(provider, [replace(c, judged=judgement) if c.record_id == record_id else c for c in before])
+        return True
 
     def start_day(self, today: date) -> None:
         """Claims for periods that are over fall away."""

@@ -48,7 +48,7 @@ def _verdict_of_registration(case: Case, row: RegistrationRow, today: date, wind
     if row.standing in (Standing.WITHDRAWN, Standing.TRANSFERRED, Standing.MOVED) and not row.delivered_minutes:
         return Missed.EXCLUDED
     norms = case.state.plan.norms
-    floor = norms.minimal_minutes_klim if row.klim else case.state.plan.minimal_minutes(row.born_on or row.due)
+    floor = case.state.plan.floor_minutes(row.born_on or row.due, klim=row.klim)
     given = CareGiven(
         due_date=row.due,
         born_on=row.born_on,

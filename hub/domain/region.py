@@ -11,6 +11,7 @@ from typing import Any, Final
 from hub.domain import events as e
 from hub.domain import supply_records
 from hub.domain.capacity_requests import request_capacity
+from hub.domain.capacity_statements import state_rooms
 from hub.domain.care_records import (
     deliver_care,
     end_care,
@@ -19,11 +20,12 @@ from hub.domain.care_records import (
     settle_refused,
     submit_registration,
 )
+from hub.domain.carer_pools import notice_declaration
 from hub.domain.case import Case, Place, place_of
 from hub.domain.duplicate_signals import feedback_given, link_ended, link_found
 from hub.domain.escalation import Condition
 from hub.domain.findings import raise_finding
-from hub.domain.identifiers import RegionCode
+from hub.domain.identifiers import NATIONAL, Month, RegionCode, month_of
 from hub.domain.logged import Logged
 from hub.domain.proposals import answered, overridden
 from hub.domain.receipts import APPLIED, Verdict, receipt_for, receipt_for_refusal
@@ -99,9 +101,11 @@ RULES: Final[Mapping[type[Any], Rule]] = {
     e.AlertAcknowledged: acknowledge_alert,
     e.CapacityDeclared: supply_records.declare_capacity,
     e.FullDeclared: supply_records.declare_full,
+    e.ClaimJudged: supply_records.judge_claim,
     e.MeasureReported: supply_records.report_measure,
     e.ProviderFiguresPublished: supply_records.publish_figures,
     e.BenchmarkPublished: supply_records.publish_benchmark,
+    e.PrognosisPublished: supply_records.publish_prognosis,
     e.GuidelineAdopted: supply_records.adopt_guideline,
     e.NonContractedDeliverySeen: supply_records.see_non_contracted,
     e.ColourDeclared: supply_records.declare_colour,
@@ -141,6 +145,7 @@ TOLD: Final[Mapping[type[Any], Callable[[Case, Any], None]]] = {
 TIPPING: Final = (
     e.CapacityDeclared,
     e.FullDeclared,
+    e.ClaimJudged,
     e.MeasureReported,
     e.ColourDeclared,
     e.RedThreatSignalled,
@@ -175,8 +180,9 @@ class RegionRules:
         """What follows from one event: the receipt first where this copy is the home one, then the facts."""
         event = logged.event
         case = Case(
-            self._places[logged.region], state, logged.tenant, logged.content, str(logged.offset), logged.comparable
-        )
+            self._places[logged.region], state, logged.tenant, logged.content, str(logged.offset), logged.comparable,
+            type(event).__name__,
+        )  # fmt: skip
         if (tell := TOLD.get(type(event))) is not None:
             tell(case, event)
             return case.facts
@@ -196,6 +202,9 @@ class RegionRules:
 
     def _judge(self, case: Case, event: Any) -> Verdict:
         """The version rule, then who may speak, then the rule of the type. The first "no" speaks."""
+        if case.region == NATIONAL and type(event) is e.CapacityDeclared:
+            # A copy for noticing: its region judges it, and one id may stand in several regions.
+            return notice_declaration(case, event) if _has_mandate(case, event) else Verdict("no_mandate", "/provider")
         key = key_of(case.tenant, event)
         known = case.state.versions.get(key)
         seen = judge_version(known, event.version, case.content)
@@ -216,7 +225,21 @@ class RegionRules:
         verdict = RULES[type(event)](case, event)
         if verdict.applied and type(event) in TIPPING and (judgement := judge_colour(case)) is not None:
             request_capacity(case, judgement)
+        if verdict.applied and case.today is not None:
+            _answer_planner(case, event)
         return verdict
+
+
+def _answer_planner(case: Case, event: Any) -> None:
+    """What a provider may still promise, said anew right after what it did itself; for the rest the day does it."""
+    match event:
+        case e.RegistrationSubmitted():
+            born = month_of(event.due_date)
+            state_rooms(case, event.provider, (born, Month(born + 1)))
+        case e.CapacityDeclared() | e.ClaimJudged() | e.AllocationAnswered():
+            state_rooms(case, event.provider)
+        case _:
+            pass
 
 
 def _has_mandate(case: Case, event: Any) -> bool:

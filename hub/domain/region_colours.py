@@ -7,8 +7,9 @@ from hub.domain.case import Case
 from hub.domain.colour_code import Judgement, Mediation, RegionEvidence, in_force, initial_state, mediation, next_colour
 from hub.domain.escalation import COLOUR_KINDS, AlertChange, Condition, colour_conditions
 from hub.domain.events import AlertAcknowledged
-from hub.domain.facts import EVERYBODY, AlertChanged, MonthFigures, RegionStatusChanged
+from hub.domain.facts import EVERYBODY, AlertChanged, ColourGround, MonthFigures, RegionStatusChanged
 from hub.domain.identifiers import month_text
+from hub.domain.load_forecast import REGION
 from hub.domain.receipts import APPLIED, Verdict
 from hub.domain.region_plan import Distribution
 from hub.domain.shards import encode_canonical
@@ -17,6 +18,8 @@ from hub.domain.words import AlertKind, ComputedColour, DeclaredColour, Mediator
 DAILY_KINDS: Final = (AlertKind.MINIMAL_CARE_MISSED, AlertKind.UNPLACED_URGENT)
 """Alerts whose causes the daily run looks at."""
 _STATUS: Final = "status"
+GROUNDS_MAX: Final = 40
+"""Grounds that a status names; the gravest come first."""
 
 
 def judge_colour(case: Case) -> Judgement | None:
@@ -30,7 +33,9 @@ def judge_colour(case: Case) -> Judgement | None:
     state.colour = judgement.state
     mediates = mediation_now(case)
     _state_status(case, evidence, judgement, mediates)
-    conditions = colour_conditions(case.region, judgement, mediates)
+    clients = {month.month: state.forecast.loads.clients(REGION, month.month) for month in evidence.months}
+    told = {month: n for month, n in clients.items() if n >= plan.fair_share.disclosed_count_min}
+    conditions = colour_conditions(case.region, judgement, mediates, told)
     tell_alerts(case, state.alerts.observe(conditions, COLOUR_KINDS, today, case.position, plan.alerts))
     return judgement
 
@@ -95,8 +100,30 @@ def tell_alerts(case: Case, changes: tuple[AlertChange, ...]) -> None:
                     mediator=mediator,
                     next_step_nl=change.next_step.nl,
                     next_step_en=change.next_step.en,
+                    what_nl=change.what.nl,
+                    what_en=change.what.en,
+                    affected_nl=change.affected.nl,
+                    affected_en=change.affected.en,
+                    months=episode.detail,
+                    clients=0 if episode.figures is None else episode.figures.clients,
                 )
             )
+
+
+def _grounds(judgement: Judgement) -> tuple[ColourGround, ...]:
+    """Why, ground by ground: with the region's own figures, and never with those of one provider."""
+    found = [
+        ColourGround(
+            code=reason.code.value,
+            clause=reason.clause,
+            month=None if reason.month is None else month_text(reason.month),
+            shortfall_permille=reason.permille if reason.provider is None else None,
+            load_minutes=reason.load_minutes if reason.provider is None else None,
+            capacity_minutes=reason.capacity_minutes if reason.provider is None else None,
+        )
+        for reason in judgement.reasons
+    ]
+    return tuple(dict.fromkeys(found))[:GROUNDS_MAX]
 
 
 def _state_status(case: Case, evidence: RegionEvidence, judgement: Judgement, mediates: Mediation) -> None:
@@ -127,6 +154,8 @@ def _state_status(case: Case, evidence: RegionEvidence, judgement: Judgement, me
             )
             for month, colour in zip(evidence.months, judgement.months, strict=True)
         ),
+        caused_by=case.cause,
+        grounds=_grounds(judgement),
     )
     content = encode_canonical([status.computed, status.declared, status.clauses, status.reasons, status.measures,
                                 status.mediator, status.plan_version, status.months])  # fmt: skip

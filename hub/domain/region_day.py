@@ -4,14 +4,16 @@ from datetime import date
 from typing import Final
 
 from hub.domain.capacity_requests import request_capacity, unanswered
-from hub.domain.capacity_statements import forget_sayings, state_capacity, state_rooms
+from hub.domain.capacity_statements import forget_sayings, state_capacity, state_inflow, state_rooms
 from hub.domain.care_records import expire
+from hub.domain.carer_pools import find_carers_declared_twice
 from hub.domain.case import Case
 from hub.domain.colour_code import Judgement, ReasonCode
 from hub.domain.duplicate_signals import daily_signals
 from hub.domain.facts import DayClosed, PlanInForce
 from hub.domain.findings import Ground, next_addressees, observe
-from hub.domain.identifiers import Agb, month_of
+from hub.domain.guideline_check import check_guideline
+from hub.domain.identifiers import NATIONAL, Agb, month_of
 from hub.domain.minimal_care_check import CLAUSE, check_minimal_care
 from hub.domain.proposals import forget_proposals
 from hub.domain.region_colours import colour_in_force, judge_colour, observe_daily, tell_alerts
@@ -41,6 +43,7 @@ def start_day(case: Case, today: date) -> None:
     if is_region:
         _publish_plan(case, today)
         missed = check_minimal_care(case, today)
+        check_guideline(case, today)
         judgement = judge_colour(case)
         assert judgement is not None
         request_capacity(case, judgement)
@@ -52,6 +55,10 @@ def start_day(case: Case, today: date) -> None:
         _observe_alerts(case, today, missed=missed)
         state_capacity(case)
         state_rooms(case)
+        state_inflow(case)
+    elif case.region == NATIONAL:
+        find_carers_declared_twice(case, today)
+        next_addressees(case, today)
     _close(case, today)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from hub.domain.capacity import CapacityBook, DropVerdict, MonthCapacity
+from hub.domain.capacity import NOT_COUNTED, CapacityBook, MonthCapacity
 from hub.domain.chance import Load, room_minutes
 from hub.domain.colour_code import Capacity, MonthEvidence, ProviderMonth, RegionEvidence
 from hub.domain.events import CapacityDeclared, FullDeclared
@@ -29,7 +29,7 @@ from hub.domain.load_forecast import (
     month_norms,
 )
 from hub.domain.region_plan import RegionPlan
-from hub.domain.words import FullLevel
+from hub.domain.words import ClaimJudgement, FullLevel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,15 +146,15 @@ class RegionForecast:
         self.claims.declare(event, self.today)
         self._touch(event.provider)
 
-    def confirm_claim(self, provider: Agb, record_id: RecordId) -> None:
-        """The coordinator confirms a claim to be full."""
-        self.claims.confirm(provider, record_id)
+    def judge_claim(self, provider: Agb, record_id: RecordId, judgement: ClaimJudgement) -> bool:
+        """The coordinator judges a claim to be full; False where it does not stand."""
         self._touch(provider)
+        return self.claims.judge(provider, record_id, judgement)
 
-    def confirm_capacity(self, provider: Agb) -> None:
-        """The coordinator confirms what a provider declares now."""
-        self.capacities.confirm(provider)
+    def judge_capacity(self, provider: Agb, record_id: RecordId, judgement: ClaimJudgement) -> bool:
+        """The coordinator judges a declaration of capacity; False where it does not stand."""
         self._touch(provider)
+        return self.capacities.judge(provider, record_id, judgement)
 
     def surround(self, surroundings: Surroundings) -> None:
         """Benchmarks, guidelines, insurers' figures, contracts or measures changed."""
@@ -209,7 +209,7 @@ class RegionForecast:
             providers=len(known),
             assumed=any(c.declared.assumed for c in known.values()),
             stale_providers=tuple(p for p, c in known.items() if c.stale),
-            unverified_drops=tuple(p for p, c in known.items() if c.verdict is DropVerdict.UNVERIFIED),
+            unverified_drops=tuple(p for p, c in known.items() if c.verdict in NOT_COUNTED),
         )
 
     def region_load(self, month: Month, level: Level) -> Load:
@@ -268,8 +268,14 @@ class RegionForecast:
 
     def indicative_inflow_carers(self, month: Month) -> int:
         """Carers more that the demand at indicated hours would take; indicative beside Bo's prognosis (rule 20)."""
-        short = self.region_load(month, Level.INDICATED).mean_minutes - self._region_capacity(month).hopeful_minutes
-        return max(0, -(-short // max(1, self.plan.forecast.carer_minutes_per_month)))
+        return -(-self.short_of_indicated_minutes(month) // max(1, self.plan.forecast.carer_minutes_per_month))
+
+    def short_of_indicated_minutes(self, month: Month) -> int:
+        """Demand at indicated hours beyond what could be delivered; 0 where nothing is short or nobody declared."""
+        capacity = self._region_capacity(month)
+        if not capacity.declared:
+            return 0
+        return max(0, self.region_load(month, Level.INDICATED).mean_minutes - capacity.hopeful_minutes)
 
     def changed_parts(self) -> dict[str, bytes | None]:
         """Parts of all three books that changed since the last call."""

@@ -233,6 +233,17 @@ class RegionPlan:
                 return deviation.minimal_minutes
         return self.norms.minimal_minutes
 
+    def floor_minutes(self, day: date, *, klim: bool) -> int:
+        """The floor of one client: by LIP or, where a region pioneers it, KLIM (S1, rules 6 and 10).
+
+        A deviation lowers the KLIM norm too where it lies below it: it is for a period of extreme shortage (rule 9).
+        """
+        minimal = self.minimal_minutes(day)
+        if not klim:
+            return minimal
+        deviates = minimal != self.norms.minimal_minutes
+        return min(minimal, self.norms.minimal_minutes_klim) if deviates else self.norms.minimal_minutes_klim
+
     def minimal_minutes_of_month(self, month: Month) -> int:
         """The mean floor over the days of a month, rounded up: nobody is owed less because of rounding."""
         start, end = first_day(month), first_day(Month(month + 1))

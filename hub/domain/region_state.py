@@ -19,6 +19,7 @@ from hub.domain.follow_up_rows import new_findings, new_requests
 from hub.domain.identifiers import Agb, RegionCode, TenantId
 from hub.domain.link_rows import new_links
 from hub.domain.mandates import Mandates
+from hub.domain.pool_rows import new_pools
 from hub.domain.region_forecast import RegionForecast, Surroundings
 from hub.domain.region_plan import PlanBook, RegionPlan, national_defaults
 from hub.domain.registrations import RegistrationRow, load_of, new_care, new_delivered, new_registrations
@@ -84,6 +85,7 @@ class RegionState:
         self.findings = new_findings()
         self.requests = new_requests()
         self.carries: Shards[Carry] = Shards("carries", Carry, count=16, size_max=PROVIDERS_MAX)
+        self.pools = new_pools()
         self.low_runs: Shards[LowRun] = Shards("low-runs", LowRun, count=4, size_max=PROVIDERS_MAX)
         self.sayings: Shards[bytes] = Shards("sayings", bytes, count=SHARDS_MAX, size_max=SAYINGS_MAX)
         self._head_bytes = b""
@@ -209,5 +211,5 @@ class RegionState:
         return (
             self.versions, self.mandates.rows, self.contracts.rows, self.registrations, self.care, self.delivered,
             self.links, self.waiting, self.proposals, self.findings, self.requests, self.carries,
-            self.low_runs, self.sayings, *self.supply.kinds,
+            self.low_runs, self.pools, self.sayings, *self.supply.kinds,
         )  # fmt: skip

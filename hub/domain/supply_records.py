@@ -20,10 +20,11 @@ from hub.domain.supply_rows import (
     GuidelineRow,
     MeasureRow,
     NonContractedRow,
+    PrognosisRow,
     ThreatRow,
 )
 from hub.domain.versions import key_of
-from hub.domain.words import InForceKind, MeasureStatus, ThreatStatus
+from hub.domain.words import ClaimKind, InForceKind, MeasureStatus, ThreatStatus
 
 V = TypeVar("V")
 
@@ -49,6 +50,15 @@ def declare_full(case: Case, event: e.FullDeclared) -> Verdict:
     return APPLIED
 
 
+def judge_claim(case: Case, event: e.ClaimJudged) -> Verdict:
+    """The coordinator has looked into what a provider says of itself, and says whether it is so (rule 13)."""
+    forecast = case.state.forecast
+    judge = forecast.judge_claim if event.claim is ClaimKind.FULL else forecast.judge_capacity
+    if not judge(event.provider, event.claim_id, event.judgement):
+        return Verdict("unknown_claim", "/claim_id")
+    return APPLIED
+
+
 def report_measure(case: Case, event: e.MeasureReported) -> Verdict:
     """A measure of a provider or of the whole region begins or ends."""
     row = MeasureRow(event.provider or NOBODY, event.measure, event.status is MeasureStatus.STARTED, event.on)
@@ -68,6 +78,12 @@ def publish_benchmark(case: Case, event: e.BenchmarkPublished) -> Verdict:
     lead = case.tenant in case.place.lead_insurers
     row = BenchmarkRow(event.insurer, lead, parse_month(event.month), event.mean_care_minutes, event.unique_clients)
     return _keep(case, case.state.supply.benchmarks, key_of(case.tenant, event), row)
+
+
+def publish_prognosis(case: Case, event: e.PrognosisPublished) -> Verdict:
+    """Bo's prognosis of one month (rule 20)."""
+    row = PrognosisRow(parse_month(event.month), event.needed_carers, event.published_on)
+    return _keep(case, case.state.supply.prognoses, key_of(case.tenant, event), row)
 
 
 def adopt_guideline(case: Case, event: e.GuidelineAdopted) -> Verdict:
@@ -159,6 +175,9 @@ def forget_past(case: Case, today: date) -> None:
     for key, guideline in supply.guidelines.items():
         if guideline.month < oldest:
             supply.guidelines.remove(key)
+    for key, prognosis in supply.prognoses.items():
+        if prognosis.month < oldest:
+            supply.prognoses.remove(key)
     for key, threat in supply.threats.items():
         if threat.month < month_of(today):
             supply.threats.remove(key)

@@ -16,6 +16,7 @@ MEASURES_MAX: Final = 5_000
 FIGURES_MAX: Final = 20_000
 BENCHMARKS_MAX: Final = 1_000
 GUIDELINES_MAX: Final = 500
+PROGNOSES_MAX: Final = 500
 COLOURS_MAX: Final = 2_000
 THREATS_MAX: Final = 5_000
 ACKNOWLEDGEMENTS_MAX: Final = 20_000
@@ -49,6 +50,14 @@ class BenchmarkRow(msgspec.Struct, frozen=True, array_like=True):
     month: Month
     mean_care_minutes: int
     unique_clients: int
+
+
+class PrognosisRow(msgspec.Struct, frozen=True, array_like=True):
+    """Bo's prognosis of one month (rule 20)."""
+
+    month: Month
+    carers: int
+    published_on: date
 
 
 class GuidelineRow(msgspec.Struct, frozen=True, array_like=True):
@@ -109,6 +118,7 @@ class SupplyRows:
         self.figures: Shards[FiguresRow] = Shards("figures", FiguresRow, count=16, size_max=FIGURES_MAX)
         self.benchmarks: Shards[BenchmarkRow] = Shards("benchmarks", BenchmarkRow, count=1, size_max=BENCHMARKS_MAX)
         self.guidelines: Shards[GuidelineRow] = Shards("guidelines", GuidelineRow, count=1, size_max=GUIDELINES_MAX)
+        self.prognoses: Shards[PrognosisRow] = Shards("prognoses", PrognosisRow, count=1, size_max=PROGNOSES_MAX)
         self.colours: Shards[ColourRow] = Shards("colours", ColourRow, count=1, size_max=COLOURS_MAX)
         self.threats: Shards[ThreatRow] = Shards("threats", ThreatRow, count=4, size_max=THREATS_MAX)
         self.acknowledgements: Shards[AcknowledgementRow] = Shards(
@@ -122,7 +132,7 @@ class SupplyRows:
     def kinds(self) -> tuple[Shards[object], ...]:
         """Every kind of row, for snapshots."""
         return (
-            self.measures, self.figures, self.benchmarks, self.guidelines, self.colours, self.threats,
+            self.measures, self.figures, self.benchmarks, self.guidelines, self.prognoses, self.colours, self.threats,
             self.acknowledgements, self.non_contracted,
         )  # type: ignore[return-value]  # fmt: skip
 
@@ -139,6 +149,11 @@ class SupplyRows:
     def guideline_of(self, month: Month) -> GuidelineRow | None:
         """The guideline of a month: of several the one adopted last."""
         rows = [(row.adopted_on or date.min, key, row) for key, row in self.guidelines.items() if row.month == month]
+        return max(rows, key=lambda row: row[:2])[2] if rows else None
+
+    def prognosis_of(self, month: Month) -> PrognosisRow | None:
+        """Bo's prognosis of a month: of several the one published last."""
+        rows = [(row.published_on, key, row) for key, row in self.prognoses.items() if row.month == month]
         return max(rows, key=lambda row: row[:2])[2] if rows else None
 
     def _guidelines(self) -> dict[Month, int]:

@@ -50,6 +50,27 @@ class FullStatus(StrEnum):
     LIFTED = "lifted"
 
 
+class ClaimKind(StrEnum):
+    """What a provider claims of itself."""
+
+    FULL = "full"
+    CAPACITY = "capacity"
+
+
+class ClaimJudgement(StrEnum):
+    """What the coordinator found out about a claim."""
+
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+
+
+class InflowSource(StrEnum):
+    """Which figure of the needed inflow of carers leads (rule 20)."""
+
+    PROGNOSIS = "prognosis"
+    INDICATIVE = "indicative"
+
+
 class MeasureStatus(StrEnum):
     """Whether the measure begins or ends."""
 

@@ -130,6 +130,8 @@ class Intake:
                 yield self._region_copy(self._reference.region_of[event.pc4], value, home, source)
             case Destination.BY_REGION:
                 yield self._region_copy(event.region, value, home, source)
+                if row.noticed_nationally:
+                    yield self._region_copy(NATIONAL, value, headers, source)
             case Destination.EVERY_REGION:
                 for region in self._reference.region:
                     yield self._region_copy(region, value, headers, source)

@@ -26,6 +26,7 @@ SENDER = {
     Role.OFFICE: "office",
     Role.CLOCK: "clock",
     Role.OPS: "ops",
+    Role.BO: "bo",
 }
 ONE_BLOCK = Block(pass_number=1, token=b"12345678", filters=b"")
 UNKNOWN_EPOCH = Identity(epoch=99, blocks=(Block(pass_number=1, token=b"12345678", filters=b""),))

@@ -1,6 +1,5 @@
-"""Declared capacity: which declaration holds for a day, what counts of a drop, and carers that stand in two places."""
+"""Declared capacity: which declaration holds for a day, and what counts of a drop."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -10,14 +9,13 @@ from hypothesis import strategies as st
 from hub.domain.capacity import (
     CapacityBook,
     DropVerdict,
-    carers_declared_twice,
     declaration,
     declared_month,
 )
 from hub.domain.events import CapacityDeclared
 from hub.domain.identifiers import Agb, Month, RecordId, RegionCode, parse_month
 from hub.domain.region_plan import CapacityRules
-from hub.domain.words import CapacityMethod
+from hub.domain.words import CapacityMethod, ClaimJudgement
 
 HOME, OTHER = Agb("41000001"), Agb("41000002")
 HERE, THERE = RegionCode("KSV-01"), RegionCode("KSV-02")
@@ -233,13 +231,33 @@ class TestDrops:
         assert counted(made) == (850, DropVerdict.UNVERIFIED)
 
     def test_the_coordinator_settles_it_at_once(self) -> None:
-        """She confirms what is declared now."""
+        """She confirms a declaration, for the months that it touches."""
         made = book()
         declare(made, 1000)
         later(made, 1)
         declare(made, 100)
-        made.confirm(HOME)
+        assert made.judge(HOME, RecordId("march"), ClaimJudgement.CONFIRMED)
         assert counted(made) == (100, DropVerdict.NONE)
+
+    def test_a_drop_that_the_coordinator_rejects_never_bears_itself_out(self) -> None:
+        """Not by a quiet fortnight, nor by an insurer's figure, until another figure is declared or she confirms it."""
+        made = book()
+        declare(made, 1000)
+        later(made, 1)
+        declare(made, 100)
+        assert made.judge(HOME, RecordId("march"), ClaimJudgement.REJECTED)
+        later(made, 60)
+        assert counted(made) == (850, DropVerdict.REJECTED)
+        assert made.month(HOME, MARCH, 100 * 60) == made.month(HOME, MARCH)
+        declare(made, 900)
+        assert counted(made)[0] == 900
+
+    def test_nobody_judges_what_was_never_declared(self) -> None:
+        """The coordinator hears that there is no such declaration."""
+        made = book()
+        assert not made.judge(HOME, RecordId("march"), ClaimJudgement.CONFIRMED)
+        declare(made, 1000)
+        assert not made.judge(HOME, RecordId("april"), ClaimJudgement.REJECTED)
 
     def test_a_rise_counts_at_once(self) -> None:
         """More hours need no proof: they are owed once promised."""
@@ -281,34 +299,3 @@ def test_a_restored_book_answers_alike() -> None:
     restored.restore({name: part for name, part in made.changed_parts().items() if part is not None})
     assert restored.month(HOME, MARCH) == made.month(HOME, MARCH)
     assert restored.providers == made.providers == (HOME,)
-
-
-class TestCarersTwice:
-    """The same carers in several places are noticed by the reference to their pool."""
-
-    def test_a_pool_in_two_regions_is_noticed_with_the_smaller_figure(self) -> None:
-        """900 hours here, 500 there, same days: 500 may be counted twice."""
-        here = declares(carer_pool="pool-a")
-        there = replace(here, region=THERE, deployable_employed_minutes=200 * 60)
-        (found,) = carers_declared_twice([there, here])
-        assert (found.first, found.second, found.minutes_twice) == ((HERE, HOME), (THERE, HOME), 500 * 60)
-
-    def test_two_providers_of_one_region_are_noticed_too(self) -> None:
-        """Rule 38: subcontractors."""
-        here = declares(carer_pool="pool-a")
-        assert len(carers_declared_twice([here, replace(here, provider=OTHER)])) == 1
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"region": THERE, "carer_pool": "pool-b"},
-            {"region": THERE, "carer_pool": None},
-            {"region": THERE, "period_from": date(2026, 4, 1), "period_until": date(2026, 4, 30)},
-            {"region": THERE, "deployable_employed_minutes": 0, "deployable_self_employed_minutes": 0},
-            {"record_id": "second-method"},
-        ],
-    )
-    def test_other_carers_other_days_or_no_hours_are_not(self, change: dict[str, object]) -> None:
-        """Nor the same provider's second declaration in one region."""
-        here = declares(carer_pool="pool-a")
-        assert carers_declared_twice([here, replace(here, **change)]) == ()  # type: ignore[arg-type]

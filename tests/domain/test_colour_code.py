@@ -44,6 +44,7 @@ from hub.domain.region_plan import (
 from hub.domain.words import (
     CapacityMethod,
     CareEndReason,
+    ClaimJudgement,
     ComputedColour,
     DeclaredColour,
     FullLevel,
@@ -391,10 +392,16 @@ class TestClaims:
             (CLAIM, replace(BUSY, capacity_minutes=None), ClaimStatus.UNVERIFIED, "capacity_unknown"),
             (CLAIM, replace(BUSY, clients=4), ClaimStatus.UNVERIFIED, "too_few_clients_to_tell"),
             (
-                replace(CLAIM, confirmed=True, registered_since=9),
+                replace(CLAIM, judged=ClaimJudgement.CONFIRMED, registered_since=9),
                 replace(BUSY, load=Load(1, 0)),
                 ClaimStatus.VERIFIED,
                 "confirmed_by_coordinator",
+            ),
+            (
+                replace(CLAIM, judged=ClaimJudgement.REJECTED),
+                BUSY,
+                ClaimStatus.CONTRADICTED,
+                "rejected_by_coordinator",
             ),
         ],
     )
@@ -528,8 +535,21 @@ class TestOneTenant:
             made.declare_capacity(declared(PROVIDERS[0], at, 100, DAY + timedelta(days=1)))
         made.declare_full(full(PROVIDERS[0]))
         assert colour_of(made).state.colour is C.GREEN
-        made.confirm_capacity(PROVIDERS[0])
+        for at in made.months:
+            assert made.judge_capacity(PROVIDERS[0], RecordId(f"cap-{PROVIDERS[0]}-{at}"), ClaimJudgement.CONFIRMED)
         assert colour_of(made).state.colour is C.RED_A
+
+    def test_a_vol_that_she_rejects_stays_rejected_though_the_load_would_bear_it_out(self) -> None:
+        """The last word is hers, either way; a later word replaces it."""
+        made = world([20, 20, 20, 20], [1400, 1400, 1400, 20 * 22])
+        made.declare_full(full(PROVIDERS[3]))
+        assert colour_of(made).state.colour is C.RED_A
+        judged = full(PROVIDERS[3]).record_id
+        made.judge_claim(PROVIDERS[3], judged, ClaimJudgement.REJECTED)
+        assert "provider_full" not in colour_of(made).codes
+        assert "claim_contradicted" in colour_of(made).codes
+        made.judge_claim(PROVIDERS[3], judged, ClaimJudgement.CONFIRMED)
+        assert "provider_full" in colour_of(made).codes
 
     def test_an_insurer_who_sees_the_drop_bears_it_out(self) -> None:
         """S3: insurers know capacity per provider (rule 18)."""

@@ -262,3 +262,69 @@ def test_every_kind_has_a_severity_and_sentences_in_both_languages() -> None:
         assert sentence.nl != sentence.en
         assert sentence.nl.endswith(".")
         assert sentence.en.endswith(".")
+
+
+def told_first(colour: ComputedColour, *reasons: Reason, clients: int = 0) -> AlertChange:
+    """The first change of a region that got this colour for these reasons."""
+    judgement = Judgement(
+        state=ColourState(colour=colour, since=DAY), reasons=reasons, red_a=Truth.NO, red_b=Truth.NO, months=()
+    )
+    conditions = colour_conditions(HERE, judgement, INSURER, {APRIL: clients, MAY: clients})
+    return AlertBook(HERE).observe(conditions, COLOUR_KINDS, DAY, "log/0/1", RULES)[0]
+
+
+SHORT = Reason(code=ReasonCode.SHORT_OF_MEAN, month=APRIL, permille=624, load_minutes=72_600, capacity_minutes=69_000)
+
+
+def test_an_alert_says_what_is_wrong_since_when_for_whom_and_what_to_do_now() -> None:
+    """At three in the night nobody looks up a code."""
+    change = told_first(C.ORANGE, SHORT, Reason(code=ReasonCode.SHORT_OF_MEAN, month=MAY), clients=31)
+    assert change.what.nl == (
+        "KSV-01: Code oranje: niet iedere cliënt kan de gemiddelde zorgduur krijgen. In april 2026 is 1.210 uur zorg "
+        "nodig en 1.150 uur inzetbaar; de kans op een tekort is 62 %."
+    )
+    assert change.what.en == (
+        "KSV-01: Code orange: not every client can get the region's mean care duration. In April 2026 1,210 hours of "
+        "care are needed and 1,150 are deployable; the chance of a shortfall is 62 %."
+    )
+    assert change.episode.since == DAY
+    assert (
+        change.affected.nl == "Cliënten die in april 2026 en mei 2026 bevallen, nu 62 ingeschreven, en hun aanbieders."
+    )
+    assert change.affected.en.startswith("Clients who give birth in April 2026 and May 2026, 62 registered so far")
+    assert change.next_step.en.startswith("KSV: call the meeting")
+
+
+def test_few_clients_are_not_counted_in_an_alert() -> None:
+    """A count that is not told stays untold here too (fewer than five)."""
+    assert "registered" not in told_first(C.ORANGE, SHORT).affected.en
+
+
+def test_figures_of_one_provider_stand_in_no_alert() -> None:
+    """Competitors read the topic's summary on the page: the region's own figures only."""
+    own = Reason(
+        code=ReasonCode.PROVIDER_FULL, month=APRIL, provider=Agb("41000001"),
+        permille=900, load_minutes=6_000, capacity_minutes=600,
+    )  # fmt: skip
+    change = told_first(C.RED_A, own)
+    assert change.episode.figures is None
+    assert "100" not in change.what.en
+
+
+def test_a_false_vol_names_the_provider_and_no_figure() -> None:
+    """Whoever claimed it is told of by its code."""
+    lie = Reason(code=ReasonCode.CLAIM_CONTRADICTED, month=APRIL, provider=Agb("41000001"))
+    assert told_first(C.GREEN, lie).what.en.startswith("Provider 41000001: A provider says that it is full")
+
+
+def test_what_is_told_again_is_told_with_the_figures_of_that_day() -> None:
+    """An escalation or a closing names what was last seen, not what was seen at the opening."""
+    story = Story()
+    story.sees(C.ORANGE)
+    judgement = judged(C.ORANGE)
+    later = Judgement(state=judgement.state, reasons=(SHORT,), red_a=Truth.NO, red_b=Truth.NO, months=())
+    assert story.book.observe(colour_conditions(HERE, later, INSURER), COLOUR_KINDS, story.day, "p", RULES) == ()
+    assert story.days(7) == [("code_orange", "escalated")]
+    assert "1.210 uur" in story.told[-1].what.nl
+    assert story.sees(C.GREEN) == [("code_orange", "closed")]
+    assert story.told[-1].next_step.en == "Closed; nothing is left to do."

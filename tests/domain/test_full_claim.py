@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from hub.domain.events import FullDeclared
 from hub.domain.full_claim import ClaimBook
 from hub.domain.identifiers import Agb, RecordId, RegionCode, parse_month
-from hub.domain.words import FullLevel, FullStatus
+from hub.domain.words import ClaimJudgement, FullLevel, FullStatus
 
 DAY = date(2026, 3, 2)
 HOME = Agb("41000001")
@@ -72,11 +72,11 @@ def test_saying_it_again_does_not_undo_the_registrations() -> None:
 def test_a_confirmation_is_for_the_period_that_was_confirmed() -> None:
     """A longer one has to be confirmed anew; saying the same again keeps it."""
     made = claimed()
-    made.confirm(HOME, VOL.record_id)
+    assert made.judge(HOME, VOL.record_id, ClaimJudgement.CONFIRMED)
     made.declare(replace(VOL, version=2), DAY)
-    assert made.of(HOME)[0].confirmed
+    assert made.of(HOME)[0].judged is ClaimJudgement.CONFIRMED
     made.declare(replace(VOL, version=3, period_until=date(2026, 5, 31)), DAY)
-    assert not made.of(HOME)[0].confirmed
+    assert made.of(HOME)[0].judged is None
 
 
 def test_claims_for_the_past_fall_away() -> None:

@@ -13,6 +13,7 @@ from hub.domain.follow_up_rows import FindingRow, RequestRow
 from hub.domain.identifiers import Month, Pc4, RecordId, TenantId
 from hub.domain.link_rows import LinkRow
 from hub.domain.mandates import MandateRow
+from hub.domain.pool_rows import PoolRow
 from hub.domain.registrations import CareRow, DeliveredRow, RegistrationRow, Standing
 from hub.domain.shards import Shards, encode_canonical
 from hub.domain.supply_rows import (
@@ -23,6 +24,7 @@ from hub.domain.supply_rows import (
     GuidelineRow,
     MeasureRow,
     NonContractedRow,
+    PrognosisRow,
     ThreatRow,
 )
 from hub.domain.versions import KnownVersion
@@ -33,6 +35,7 @@ from tests.domain.region_world import (
     ALFA,
     DAY_1,
     FIRST_INSURER,
+    HERE,
     LIST,
     POSTCODE,
     ROOS,
@@ -120,6 +123,8 @@ TYPICAL: Final[dict[str, Any]] = {
     "measures": MeasureRow(ROOS, "extra-shifts-in-weekends-and-nights", True, TODAY),
     "figures": FiguresRow("3311", ROOS, MONTH, 2520, 1_000_000),
     "benchmarks": BenchmarkRow("3311", True, MONTH, 2520, 400),
+    "pools": PoolRow("pool-41000001-northern-teams", ROOS, HERE, 3, TODAY, TODAY, 1_000_000, 2_000_000),
+    "prognoses": PrognosisRow(MONTH, 120, TODAY),
     "guidelines": GuidelineRow(MONTH, 1800, "guideline-2026-01", 3, TODAY),
     "colours": ColourRow(DeclaredColour.ORANGE, TODAY, TODAY, TODAY),
     "threats": ThreatRow(ROOS, MONTH, True),

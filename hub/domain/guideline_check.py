@@ -1,0 +1,63 @@
+"""Whether providers kept to the intake guideline of a month: seen afterwards, in what they delivered (rule 19).
+
+The guideline binds every provider in the region, also those without a contract (S1). Who gives its own clients more in
+a scarce month takes it from clients whom nobody can place. Judged once, when the care of the month has been reported,
+client by client: the guideline less her hospital days, and the hours at the birth beside it. Providers that report
+no care here are held against the mean duration that an insurer knows of them (rule 18).
+"""
+
+from datetime import date, timedelta
+
+from hub.domain.case import Case
+from hub.domain.findings import Ground, open_finding
+from hub.domain.identifiers import Agb, Month, first_day, month_of
+from hub.domain.minimal_care_check import REPORTING_DAYS
+from hub.domain.words import FindingCode
+
+CLAUSE = "S1 rule 19"
+
+
+def check_guideline(case: Case, today: date) -> None:
+    """Judge the month whose care was reported by today; any other day does nothing.
+
+    A guideline that was adopted after its month had begun is no yardstick for who had registered before (PROPOSAL).
+    """
+    month = Month(month_of(today) - 1)
+    closes = first_day(Month(month + 1)) + timedelta(days=case.state.plan.care_model().care_days + REPORTING_DAYS)
+    guideline = case.state.supply.guideline_of(month)
+    if today != closes or guideline is None:
+        return
+    if guideline.adopted_on is not None and guideline.adopted_on > first_day(month):
+        return
+    margin = 1000 + case.state.plan.forecast.guideline_margin_permille
+    delivered = _delivered(case, month, guideline.minutes)
+    for provider in case.state.providers():
+        minutes, owed, clients = delivered.get(provider, (0, 0, 0))
+        if clients:
+            enough = clients >= case.state.plan.colours.verify_clients_min
+            above = enough and minutes * 1000 > owed * margin
+        else:
+            known = [
+                row.mean_care_minutes
+                for row in case.state.supply.figures.values()
+                if row.provider == provider and row.month == month
+            ]
+            above = bool(known) and min(known) * 1000 > guideline.minutes * margin
+        if above:
+            subject = f"{provider}|{month}"
+            open_finding(case, FindingCode.GUIDELINE_NOT_FOLLOWED, subject, Ground(provider, CLAUSE))
+
+
+def _delivered(case: Case, month: Month, guideline_minutes: int) -> dict[Agb, tuple[int, int, int]]:
+    """By provider: minutes delivered to clients born in the month, minutes that the guideline grants them, clients."""
+    norms, pooled = case.state.plan.norms, case.state.plan.pool_carries_partus(month)
+    sums: dict[Agb, tuple[int, int, int]] = {}
+    for _, row in case.state.registrations.unordered():
+        if row.born_on is None or month_of(row.born_on) != month or not row.physical_minutes:
+            continue
+        owed = max(0, guideline_minutes - row.hospital_days * norms.hospital_day_minutes)
+        if row.partus and not pooled:
+            owed += norms.partus_minutes
+        minutes, granted, clients = sums.get(row.provider, (0, 0, 0))
+        sums[row.provider] = (minutes + row.physical_minutes, granted + owed, clients + 1)
+    return sums
