@@ -25,5 +25,9 @@ class RuleRaised(HubError):
     """A rule raised: its region stops, the others go on."""
 
 
+class RulesUnknown(HubError):
+    """A log or a snapshot speaks of rules that this release does not know. The worker stops; nothing is lost."""
+
+
 class PartitionCountChanged(HubError):
     """A log topic has another number of partitions than its tables say. Nothing is read until that is mended."""

@@ -92,6 +92,9 @@ INPUTS: Final[dict[type[Any], InputType]] = {
         InputType(e.AlertAcknowledged, (Role.KSV, Role.OPS), Destination.BY_REGION),
         InputType(e.DuplicateFeedbackGiven, (Role.KSV, Role.PACKAGE), Destination.BY_REGION, identity_log=True),
         InputType(e.HoldReleased, (Role.OFFICE,), Destination.NATIONAL, identity_log=True),
+        InputType(e.RegistrationsTakenOver, (Role.PACKAGE, Role.KSV), Destination.NATIONAL),
+        InputType(e.RulesActivated, (Role.OPERATOR,), Destination.EVERY_REGION, identity_log=True),
+        InputType(e.ModelAdopted, (Role.OPERATOR,), Destination.NATIONAL, identity_log=True),
         InputType(e.DayStarted, (Role.CLOCK,), Destination.EVERY_REGION, identity_log=True),
     )
 }
@@ -118,7 +121,17 @@ class OutputType:
 
 
 _EVERYONE: Final = (Role.PACKAGE, Role.INSURER, Role.WAITLIST, Role.KSV, Role.OFFICE, Role.OPS, Role.BO, Role.VSV)
-_SENDERS: Final = (Role.PACKAGE, Role.INSURER, Role.WAITLIST, Role.KSV, Role.OFFICE, Role.CLOCK, Role.OPS, Role.BO)
+_SENDERS: Final = (
+    Role.PACKAGE,
+    Role.INSURER,
+    Role.WAITLIST,
+    Role.KSV,
+    Role.OFFICE,
+    Role.CLOCK,
+    Role.OPS,
+    Role.BO,
+    Role.OPERATOR,
+)
 
 OUTPUTS: Final[dict[type[Any], OutputType]] = {
     row.kind: row
@@ -139,6 +152,8 @@ OUTPUTS: Final[dict[type[Any], OutputType]] = {
         OutputType(f.PlanInForce, Audience.COMPACTED, IN_FORCE, _EVERYONE),
         OutputType(f.GuidelineInForce, Audience.COMPACTED, IN_FORCE, _EVERYONE),
         OutputType(e.RecordSettled, Audience.INTERNAL, IDENTITY_LOG, ()),
+        OutputType(e.RecordsTakenOver, Audience.INTERNAL, IDENTITY_LOG, ()),
+        OutputType(e.RegionOpened, Audience.INTERNAL, REGION_LOG, ()),
         OutputType(e.LinkFound, Audience.INTERNAL, REGION_LOG, ()),
         OutputType(e.LinkEnded, Audience.INTERNAL, REGION_LOG, ()),
         OutputType(e.RecordMoved, Audience.INTERNAL, REGION_LOG, ()),
@@ -246,7 +261,7 @@ def topics_for(reference: Reference) -> Iterator[Topic]:
     """Every topic that a cluster with these tables must have."""
     yield from _logs(reference.log_partitions)
     yield from _shared(reference)
-    for row in reference.tenants:
+    for row in reference.tenant.values():
         yield from _own(row)
 
 
@@ -264,7 +279,7 @@ def _logs(partitions: int) -> Iterator[Topic]:
         INTAKE,
         (INTAKE,),
         (REGION, AUDITOR),
-        carries=(*INPUTS, e.InputRefused, *_MATCH_FACTS),
+        carries=(*INPUTS, e.InputRefused, *_MATCH_FACTS, e.RecordsTakenOver, e.RegionOpened),
         key="region",
     )
     yield log(
@@ -287,7 +302,7 @@ def _logs(partitions: int) -> Iterator[Topic]:
         INTAKE,
         (INTAKE,),
         (DUPLICATES, AUDITOR),
-        carries=(*_MATCH_INPUTS, e.RecordSettled),
+        carries=(*_MATCH_INPUTS, e.RecordSettled, e.RecordsTakenOver),
         key="identity",
     )
     yield encoded(
@@ -400,10 +415,10 @@ def acls_for(reference: Reference) -> Iterator[Acl]:
     for principal, name in TRANSACTIONS.items():
         yield Acl(principal, "transactional_id", name, True, "write")
         yield Acl(principal, "transactional_id", name, True, "describe")
-    for row in reference.tenants:
+    for row in reference.tenant.values():
         yield Acl(principal_of(row.tenant), "group", f"{row.tenant}.", True, "read")
 
 
 def principals(reference: Reference) -> tuple[str, ...]:
     """Every Kafka user but the administrator."""
-    return (*HUB_PRINCIPALS, *(principal_of(row.tenant) for row in reference.tenants))
+    return (*HUB_PRINCIPALS, *(principal_of(row.tenant) for row in reference.tenant.values()))

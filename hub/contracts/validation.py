@@ -14,8 +14,10 @@ from hub.contracts.catalogue import INPUTS, Destination
 from hub.domain import events as e
 from hub.domain.identifiers import is_agb, is_pc4, is_record_id, is_tenant_id, is_uzovi, looks_like_identity
 from hub.domain.identity import check_identity
+from hub.domain.match_model import MatchModel, check_model
 from hub.domain.reference import Reference, Role, Tenant
 from hub.domain.region_plan import plan_faults
+from hub.domain.rule_versions import RULES_KNOWN
 from hub.domain.words import AllocationAnswer, OverrideOutcome, WaitingStatus
 
 EARLIEST: Final = date(2015, 1, 1)
@@ -82,7 +84,7 @@ def _reasons(event: Any, tenant: Tenant | None, reference: Reference) -> Iterato
             yield Refusal("invalid_agb", f"/{name}")
     if "insurer" in names and not is_uzovi(event.insurer):
         yield Refusal("invalid_uzovi", "/insurer")
-    for name in ("mandate_tenant", "held_tenant", "waiting_tenant"):
+    for name in ("mandate_tenant", "held_tenant", "waiting_tenant", "old_tenant", "new_tenant"):
         if name in names and not is_tenant_id(getattr(event, name)):
             yield Refusal("unknown_tenant", f"/{name}")
     for name in names:
@@ -100,7 +102,7 @@ def _reasons(event: Any, tenant: Tenant | None, reference: Reference) -> Iterato
     for first, last in (("period_from", "period_until"), ("valid_from", "valid_until")):
         if first in names and (until := getattr(event, last)) is not None and until < getattr(event, first):
             yield Refusal("impossible_date", f"/{last}")
-    yield from _own_rules(event)
+    yield from _own_rules(event, tenant)
     identity = getattr(event, "identity", None)
     if identity is not None and (code := check_identity(identity, reference.key_epochs)):
         yield Refusal(str(code), "/identity")
@@ -111,7 +113,7 @@ def _minutes_max(kind: type[Any]) -> int:
     return CAPACITY_MINUTES_MAX if kind in (e.CapacityDeclared, e.ProviderFiguresPublished) else CARE_MINUTES_MAX
 
 
-def _own_rules(event: Any) -> Iterator[Refusal]:
+def _own_rules(event: Any, tenant: Tenant) -> Iterator[Refusal]:
     match event:
         case e.RegistrationSubmitted() | e.WaitingClientListed():
             if abs((event.due_date - event.requested_on).days) > PREGNANCY_DAYS_MAX:
@@ -147,11 +149,34 @@ def _own_rules(event: Any) -> Iterator[Refusal]:
             texts = (plan.coordinator, plan.waiting_clients_informed_by, *plan.cost_grounds, *plan.measures)
             if any(text and _CODE.fullmatch(text) is None for text in (*texts, *(d.name for d in plan.deviations))):
                 yield Refusal("invalid_code", "/plan")
+        case e.RulesActivated():
+            if not 1 <= event.rules_version <= RULES_KNOWN:
+                yield Refusal("unknown_rules", "/rules_version")
+        case e.ModelAdopted():
+            if check_model(MatchModel(event.model_version, event.explanations)) is not None:
+                yield Refusal("invalid_model", "/explanations")
+        case e.RegistrationsTakenOver():
+            yield from _takeover_reasons(event, tenant)
         case e.BenchmarkPublished():
             if not event.range_low_minutes <= event.mean_care_minutes <= event.range_high_minutes:
                 yield Refusal("impossible_minutes", "/mean_care_minutes")
         case _:
             pass
+
+
+def _takeover_reasons(event: e.RegistrationsTakenOver, tenant: Tenant) -> Iterator[Refusal]:
+    if event.old_tenant == event.new_tenant:
+        yield Refusal("invalid_takeover", "/new_tenant")
+    if tenant.role is Role.PACKAGE and tenant.tenant not in (event.old_tenant, event.new_tenant):
+        yield Refusal("wrong_tenant", "/new_tenant")
+    for side in ("old_id", "new_id"):
+        named = [getattr(pair, side) for pair in event.ids or ()]
+        if len(set(named)) != len(named):
+            yield Refusal("invalid_takeover", "/ids")
+        if not all(map(is_record_id, named)):
+            yield Refusal("invalid_record_id", "/ids")
+        elif any(map(looks_like_identity, named)):
+            yield Refusal("looks_like_identity", "/ids")
 
 
 def _place(event: Any, destination: Destination, tenant: Tenant, reference: Reference) -> Iterator[Refusal]:

@@ -22,6 +22,7 @@ from hub.domain.registrations import (
     registered,
 )
 from hub.domain.rounds import place_at_once
+from hub.domain.takeovers import heir_of, no_such_record
 from hub.domain.versions import key_of, record_key
 from hub.domain.waiting_list import WAITING_KEPT_AFTER_DUE_DAYS, listed, ref_of_waiting
 from hub.domain.words import AllocationStatus, CareEndReason, RecordKind, RemovalReason, SettledOutcome
@@ -78,7 +79,7 @@ def deliver_care(case: Case, event: e.CareDelivered) -> Verdict:
     registration_key = record_key(case.tenant, event.provider, e.RegistrationSubmitted, event.registration_id)
     registration = case.state.registrations.get(registration_key)
     if registration is None:
-        return Verdict("unknown_record_here", "/registration_id")
+        return no_such_record(case, registration_key, "/registration_id")
     key = key_of(case.tenant, event)
     old = case.state.care.get(key)
     if old is None and case.state.care.full:
@@ -111,7 +112,7 @@ def end_care(case: Case, event: e.CareEnded) -> Verdict:
     key = record_key(case.tenant, event.provider, e.RegistrationSubmitted, event.registration_id)
     row = case.state.registrations.get(key)
     if row is None:
-        return Verdict("unknown_record_here", "/registration_id")
+        return no_such_record(case, key, "/registration_id")
     if not row.active:
         if row.standing is not Standing.ENDED:
             return Verdict("already_closed", "/registration_id")
@@ -132,7 +133,7 @@ def record_moved(case: Case, event: e.RecordMoved) -> None:
     """Another region holds the record now: the copy here closes unless it is newer; delivered care stays."""
     if event.new_region == case.region:
         return
-    key = key_of_ref(event.record)
+    key = key_of_ref(heir_of(case, event.record))
     if event.record.kind is RecordKind.REGISTRATION:
         row = case.state.registrations.get(key)
         if row is not None and row.active and row.version <= event.version:

@@ -14,7 +14,7 @@ from hub.domain.words import SettledOutcome
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the tables say of one region, looked up once."""
+    """What the tables say of one region, looked up once. `opens_later`: it begins with `RegionOpened`."""
 
     region: RegionCode
     reference: Reference
@@ -23,9 +23,10 @@ class Place:
     lead_insurers: tuple[TenantId, ...]
     clock: TenantId | None
     bo: tuple[TenantId, ...]
+    opens_later: bool = False
 
 
-def place_of(reference: Reference, region: RegionCode) -> Place:
+def place_of(reference: Reference, region: RegionCode, *, opens_later: bool = False) -> Place:
     """The place of a region; `NL` has neither postcodes nor a coordinator."""
     row = reference.region.get(region)
     clocks = reference.by_role[Role.CLOCK]
@@ -38,6 +39,7 @@ def place_of(reference: Reference, region: RegionCode) -> Place:
         lead_insurers=tuple(reference.insurer[uzovi] for uzovi in leads if uzovi in reference.insurer),
         clock=clocks[0] if clocks else None,
         bo=reference.by_role[Role.BO],
+        opens_later=opens_later,
     )
 
 
@@ -67,6 +69,11 @@ class Case:
     def today(self) -> date | None:
         """Its current day; None before the clock first spoke."""
         return self.state.day
+
+    @property
+    def rules(self) -> int:
+        """The version of the rules in force here: what a rule asks whose change is smaller than a whole rule."""
+        return self.state.head.rules
 
     @property
     def role(self) -> Role | None:

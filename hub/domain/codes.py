@@ -194,6 +194,30 @@ SENTENCES: dict[str, Sentence] = {
         "Alleen de twee preferente verzekeraars van de regio stemmen in met het plan (regel 31).",
         "Only the region's two lead insurers concur with its plan (rule 31).",
     ),
+    "unknown_rules": Sentence(
+        "Deze versie van de regels kent de hub nog niet. Breng eerst alles op de versie van de software die haar heeft.",
+        "The hub does not know this version of the rules. Bring all workers to the release that has it first.",
+    ),
+    "rules_not_newer": Sentence(
+        "Deze of een hogere versie van de regels is al van kracht. Er is niets veranderd.",
+        "This version of the rules, or a higher one, is in force already. Nothing changed.",
+    ),
+    "invalid_model": Sentence(
+        "Het model heeft niet de verhalen, velden of gewichten die het vergelijken nodig heeft. Neem er een van de trainer.",
+        "The model does not have the stories, fields or weights that matching needs. Take one from the trainer.",
+    ),
+    "invalid_takeover": Sentence(
+        "De overname noemt twee keer dezelfde afzender of hetzelfde kenmerk. Noem er twee, en elk kenmerk eens.",
+        "The takeover names one tenant or one id twice. Name two tenants, and each id once.",
+    ),
+    "taken_over": Sentence(
+        "Een ander softwarepakket heeft dit dossier overgenomen. Alleen dat stuurt nieuwe versies.",
+        "Another package has taken this record over. It alone sends further versions.",
+    ),
+    "region_not_open": Sentence(
+        "Deze regio wordt net geopend. Stuur het bericht over een minuut opnieuw.",
+        "This region is just being opened. Send the same record again in a minute.",
+    ),
     "unknown_alert": Sentence(
         "Deze melding staat hier niet open. Controleer het kenmerk van de melding.",
         "There is no such alert open. Check the alert id.",

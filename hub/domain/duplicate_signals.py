@@ -10,6 +10,7 @@ A waiting client who turns out to be registered is no duplicate: her registratio
 her care, and nobody else is asked to carry her.
 """
 
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -25,6 +26,7 @@ from hub.domain.receipts import APPLIED, Verdict
 from hub.domain.reference import Role
 from hub.domain.region_plan import Disclosure
 from hub.domain.registrations import RegistrationRow
+from hub.domain.takeovers import heir_of
 from hub.domain.words import DuplicateVerdict, LinkEndReason, LinkKind, RecordKind, SignalAudience, SignalPhase
 
 SIGNALS_PER_DAY_MAX: Final = 50
@@ -32,7 +34,9 @@ SIGNALS_PER_DAY_MAX: Final = 50
 
 def link_found(case: Case, event: LinkFound) -> None:
     """Two records belong to one client. Kept only if this region's own record still stands at that version."""
-    own = [ref for ref in (event.first, event.second) if ref.region == case.region]
+    first, second = (heir_of(case, ref) if ref.region == case.region else ref for ref in (event.first, event.second))
+    event = replace(event, first=first, second=second)
+    own = [ref for ref in (first, second) if ref.region == case.region]
     if not own or not all(_stands(case, ref) for ref in own):
         return
     known = case.state.links.get(event.link_id)

@@ -154,25 +154,55 @@ class Matcher:
     def take_over(
         self,
         state: MatchState,
+        region: RegionCode,
         provider: Agb,
         old: TenantId,
         new: TenantId,
         ids: Mapping[RecordId, RecordId] | None = None,
     ) -> list[Outcome]:
-        """A provider's records go from one package to another; without `ids` they keep theirs. Links stand."""
+        """A region's records of a provider have gone from one package to another. Links stand.
+
+        Without `ids` all go and keep their ids; with them those go that are named. What waits to be settled stays
+        under the old name: its region judges it under that name. Of a record that the new tenant has sent itself the
+        higher version stands, as in the region.
+        """
+        out: list[Outcome] = []
         for number in state.numbers():
             row = state.row(number)
-            if row.tenant != old or row.provider != provider:
+            if row.tenant != old or row.provider != provider or row.region != region:
                 continue
-            fresh = row.record_id if ids is None else ids.get(RecordId(row.record_id), RecordId(row.record_id))
-            if state.find(key_of(new, row.provider, row.kind, fresh)) is not None:
+            if ids is not None and RecordId(row.record_id) not in ids:
+                continue
+            fresh = row.record_id if ids is None else ids[RecordId(row.record_id)]
+            heir = state.find(key_of(new, row.provider, row.kind, fresh))
+            if heir is not None:
+                gone = heir if state.row(heir).version < row.version else number
                 state.count("taken_over_twice")
-                continue
-            state.drop_ref(key_of(row.tenant, row.provider, row.kind, row.record_id), number)
+                out += self._drop(state, gone)
+                if gone == number:
+                    continue
+                row = state.row(number)
+            waiting, row.pending = row.pending, []
+            state.drop_ref(key_of(old, row.provider, row.kind, row.record_id), number)
+            if waiting:
+                ref = RecordRef(
+                    tenant=old, provider=provider, kind=RecordKind(row.kind), record_id=RecordId(row.record_id),
+                    version=waiting[0].version, region=region,
+                )  # fmt: skip
+                late, left = self._row(state, ref, waiting[-1].due)
+                left.pending = waiting
+                state.put_row(late, left)
             row.tenant, row.record_id = new, fresh
             state.put_ref(key_of(row.tenant, row.provider, row.kind, row.record_id), number)
             state.put_row(number, row)
-        return []
+        return out
+
+    def _drop(self, state: MatchState, number: int) -> list[Outcome]:
+        """Forget a row, and end what links it."""
+        row = state.row(number)
+        out = self._end_links(state, number, row, LinkEndReason.CORRECTED)
+        self._forget(state, number, row)
+        return out
 
     # what happens besides
 

@@ -9,6 +9,7 @@ from datetime import date as Day
 
 from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzovi
 from hub.domain.identity import Identity
+from hub.domain.match_model import Explanation
 from hub.domain.region_plan import RegionPlan
 from hub.domain.words import (
     AllocationAnswer,
@@ -412,6 +413,45 @@ class HoldReleased:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RulesActivated:
+    """From here on a version of the rules holds. Goes to every log."""
+
+    record_id: RecordId
+    version: int
+    rules_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAdopted:
+    """From here on the match fold weighs candidates by another model."""
+
+    record_id: RecordId
+    version: int
+    model_version: str
+    explanations: tuple[Explanation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOverId:
+    """One registration that goes by another id at its new tenant."""
+
+    old_id: RecordId
+    new_id: RecordId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationsTakenOver:
+    """A provider's registrations go from one package to another; versions go on counting (spine 7)."""
+
+    record_id: RecordId
+    version: int
+    provider: Agb
+    old_tenant: TenantId
+    new_tenant: TenantId
+    ids: tuple[TakenOverId, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DayStarted:
     """A day begins in the Netherlands. Goes to every region."""
 
@@ -480,3 +520,59 @@ class TenantHeld:
     held_tenant: TenantId
     links_in_window: int
     budget: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsTakenOver:
+    """NL tells every region that registrations change hands; each region tells the match fold when it has done so."""
+
+    region: RegionCode
+    provider: Agb
+    old_tenant: TenantId
+    new_tenant: TenantId
+    ids: tuple[TakenOverId, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingMandate:
+    """A mandate as NL holds it, with what the version rule knows of its record."""
+
+    tenant: TenantId
+    record_id: RecordId
+    version: int
+    content: bytes
+    known_until: int
+    provider: Agb
+    mandate_tenant: TenantId
+    bo_member: bool
+    valid_from: Day
+    valid_until: Day | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingContract:
+    """A contract for the whole country as NL holds it, with what the version rule knows of its record."""
+
+    tenant: TenantId
+    record_id: RecordId
+    version: int
+    content: bytes
+    known_until: int
+    insurer: Uzovi
+    provider: Agb
+    valid_from: Day
+    valid_until: Day | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionOpened:
+    """A new region begins with what NL holds. Large ones come in several parts."""
+
+    region: RegionCode
+    part: int
+    parts: int
+    day: Day | None = None
+    rules_version: int
+    held: tuple[TenantId, ...]
+    mandates: tuple[StandingMandate, ...]
+    contracts: tuple[StandingContract, ...]

@@ -15,7 +15,8 @@ class Logged(Generic[E]):
     `source` and `source_position` (offset, index) name where the event came from: an inbox topic, or the log of the
     machine that said it. `home` marks the one copy whose fold issues the receipt. `content` is the digest by which
     the version rule tells a repeat from a conflict; empty for events without a version. `offset` is the position in
-    this log partition. `comparable` says whether the sender gave an identity that can be compared.
+    this log partition. `comparable` says whether the sender gave an identity that can be compared. `appended_ms`: when
+    its source was appended (milliseconds since 1970); it decides which rows of the tables are in force, nothing else.
     """
 
     event: E
@@ -27,3 +28,4 @@ class Logged(Generic[E]):
     content: bytes
     offset: int
     comparable: bool = False
+    appended_ms: int = 0

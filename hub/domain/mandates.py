@@ -44,6 +44,10 @@ class Mandates:
     def grant(self, key: str, event: MandateGranted) -> None:
         """Note a mandate, or replace an older version of it."""
         row = MandateRow(event.provider, event.mandate_tenant, event.bo_member, event.valid_from, event.valid_until)
+        self.put(key, row)
+
+    def put(self, key: str, row: MandateRow) -> None:
+        """Write a row."""
         self.rows.put(key, row)
         self._by_provider = None
 

@@ -118,6 +118,7 @@ class MatchState:
         """Empty, with the model that a cold start ships."""
         self.day = 0
         self.next_number = 1
+        self.rules = 1
         self.model = model
         self.tallies: dict[str, int] = {}
         self.tenants: dict[str, Tenant] = {}
@@ -323,6 +324,11 @@ class MatchState:
         self.day = day
         self._changed["head"] = None
 
+    def put_rules(self, version: int) -> None:
+        """The version of the rules in force; it never falls."""
+        self.rules = max(self.rules, version)
+        self._changed["head"] = None
+
     # snapshots
 
     def take_changed(self) -> dict[str, bytes | None]:
@@ -366,7 +372,7 @@ class MatchState:
             case "model":
                 return _encode(self.model)
             case _:
-                return _encode((self.day, self.next_number, self.tallies))
+                return _encode((self.day, self.next_number, self.tallies, self.rules))
 
     @classmethod
     def restore(cls, parts: Mapping[str, bytes]) -> "MatchState":
@@ -390,8 +396,8 @@ class MatchState:
                 case "tenants":
                     state.tenants = _decode_tenants(data)
                 case "head":
-                    state.day, state.next_number, state.tallies = msgspec.msgpack.decode(
-                        data, type=tuple[int, int, dict[str, int]]
+                    state.day, state.next_number, state.tallies, state.rules = msgspec.msgpack.decode(
+                        data, type=tuple[int, int, dict[str, int], int]
                     )
                 case _:
                     pass

@@ -13,6 +13,7 @@ from hub.domain.logged import Logged
 from hub.domain.match_model import MatchModel
 from hub.domain.match_state import MatchState
 from hub.domain.reference import Reference, Role
+from hub.domain.rule_versions import RULES_KNOWN, UnknownRules
 from hub.domain.words import RecordKind
 
 
@@ -33,7 +34,10 @@ class MatchRules:
 
     def restore(self, region: RegionCode, parts: Mapping[str, bytes]) -> MatchState:
         """The state that `changed_parts` wrote."""
-        return MatchState.restore(parts)
+        state = MatchState.restore(parts)
+        if state.rules > RULES_KNOWN:
+            raise UnknownRules(state.rules, RULES_KNOWN)
+        return state
 
     def changed_parts(self, state: MatchState) -> dict[str, bytes | None]:
         """Canonical bytes of each part changed since the last call."""
@@ -56,18 +60,29 @@ class MatchRules:
                 return self.matcher.feedback(state, said.link_id, said.verdict)
             case e.HoldReleased(held_tenant=tenant):
                 return self.matcher.release_hold(state, tenant)
+            case e.RecordsTakenOver() as said:
+                ids = None if said.ids is None else {pair.old_id: pair.new_id for pair in said.ids}
+                return self.matcher.take_over(state, said.region, said.provider, said.old_tenant, said.new_tenant, ids)
+            case e.ModelAdopted() as said:
+                return self.matcher.adopt_model(state, MatchModel(said.model_version, said.explanations))
+            case e.RulesActivated(rules_version=version):
+                if version > RULES_KNOWN:
+                    raise UnknownRules(version, RULES_KNOWN)
+                state.put_rules(version)
+                return ()
             case _:
                 return ()
 
     def _ref(self, logged: Logged[Any], kind: RecordKind, provider: Agb) -> e.RecordRef:
         sent = logged.event
+        region_of = self.reference.at(logged.appended_ms).region_of
         return e.RecordRef(
             tenant=logged.tenant,
             provider=provider,
             kind=kind,
             record_id=sent.record_id,
             version=sent.version,
-            region=self.reference.region_of.get(sent.pc4, NATIONAL),
+            region=region_of.get(sent.pc4, NATIONAL),
         )
 
     def _entitled(self, state: MatchState, link_id: str, tenant: TenantId) -> bool:

@@ -46,6 +46,7 @@ APPLIED: Final = Verdict("applied")
 NOT_COMPARABLE: Final = Verdict("applied_not_comparable")
 REPEATED: Final = Verdict("repeated")
 STALE: Final = Verdict("older_version")
+TAKEN_OVER: Final = Verdict("taken_over")
 CONFLICT: Final = Verdict("same_version_other_content")
 
 

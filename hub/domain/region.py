@@ -2,9 +2,14 @@
 
 `decide` reads nothing but its state, the event and the committed tables. What an event means stands in a module of
 its own subject; here stands only which rule an event meets, the version rule before it and the receipt after it.
+
+A changed rule stands beside the old one in `CHANGES`, and holds in a region from `RulesActivated` on: see
+rule_versions.py. A change within a rule asks `case.rules`.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
@@ -32,14 +37,18 @@ from hub.domain.receipts import APPLIED, Verdict, receipt_for, receipt_for_refus
 from hub.domain.reference import Reference, Role
 from hub.domain.region_colours import acknowledge_alert, judge_colour, tell_alerts
 from hub.domain.region_day import start_day
+from hub.domain.region_opening import open_region, openings
 from hub.domain.region_state import RegionState
 from hub.domain.registrations import KEPT_AFTER_DUE_DAYS
 from hub.domain.rounds import place_at_once
+from hub.domain.rule_versions import RULES_KNOWN, UnknownRules
+from hub.domain.takeovers import grant_takeover, take_over
 from hub.domain.versions import SPOKEN_FOR_A_PROVIDER, KnownVersion, judge_version, kept_until, key_of, record_key
 from hub.domain.words import AlertKind
 
 HELD_CLAUSE: Final = "PROPOSAL: budget of signals"
 Rule = Callable[[Case, Any], Verdict]
+Telling = Callable[[Case, Any], None]
 
 
 def _grant_mandate(case: Case, event: e.MandateGranted) -> Verdict:
@@ -67,6 +76,18 @@ def _release_hold(case: Case, event: e.HoldReleased) -> Verdict:
         return Verdict("not_held", "/held_tenant")
     del case.state.head.held[event.held_tenant]
     _observe_held(case)
+    return APPLIED
+
+
+def _activate_rules(case: Case, event: e.RulesActivated) -> Verdict:
+    if event.rules_version <= case.rules:
+        return Verdict("rules_not_newer", "/rules_version")
+    case.state.head.rules = event.rules_version
+    return APPLIED
+
+
+def _adopt_model(case: Case, event: e.ModelAdopted) -> Verdict:
+    """NL keeps the version and gives the receipt; the weights are the match fold's."""
     return APPLIED
 
 
@@ -113,6 +134,9 @@ RULES: Final[Mapping[type[Any], Rule]] = {
     e.InForceAcknowledged: supply_records.acknowledge_document,
     e.RegionPlanAdopted: supply_records.adopt_plan,
     e.RegionPlanConcurred: supply_records.concur_with_plan,
+    e.RegistrationsTakenOver: grant_takeover,
+    e.RulesActivated: _activate_rules,
+    e.ModelAdopted: _adopt_model,
 }
 """What each versioned input does once its version is new here and its sender may speak."""
 
@@ -133,13 +157,29 @@ def _observe_held(case: Case) -> None:
     tell_alerts(case, case.state.alerts.observe(conditions, kinds, case.today, case.position, rules))
 
 
-TOLD: Final[Mapping[type[Any], Callable[[Case, Any], None]]] = {
+TOLD: Final[Mapping[type[Any], Telling]] = {
     e.LinkFound: link_found,
     e.LinkEnded: link_ended,
     e.RecordMoved: record_moved,
     e.TenantHeld: _tenant_held,
+    e.RecordsTakenOver: take_over,
+    e.RegionOpened: open_region,
 }
-"""What the match fold says: no receipt, no version, nothing to refuse."""
+"""What the hub's own machines say: no receipt, no version, nothing to refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one version of the rules puts in the place of earlier ones, by type of event."""
+
+    rules: Mapping[type[Any], Rule] = field(default_factory=dict)
+    told: Mapping[type[Any], Telling] = field(default_factory=dict)
+
+
+CHANGES: Final[tuple[Change, ...]] = ()
+"""One row for each version above 1, oldest first. A row never changes once its release is out."""
+
+assert 1 + len(CHANGES) == RULES_KNOWN, "rule_versions.py names another newest version of the rules than CHANGES has"
 
 
 TIPPING: Final = (
@@ -160,9 +200,21 @@ class RegionRules:
     name = "region"
     state_version = 1
 
-    def __init__(self, reference: Reference) -> None:
+    def __init__(self, reference: Reference, changes: Sequence[Change] = CHANGES) -> None:
         self.reference = reference
-        self._places: dict[RegionCode, Place] = {code: place_of(reference, code) for code in reference.codes}
+        self._views: tuple[tuple[Reference, Mapping[RegionCode, Place]], ...] = tuple(
+            (view, {c: place_of(view, c, opens_later=c in reference.opened_later) for c in reference.codes})
+            for view in reference.views
+        )
+        self._rules, self._told = [dict(RULES)], [dict(TOLD)]
+        for change in changes:
+            self._rules.append({**self._rules[-1], **change.rules})
+            self._told.append({**self._told[-1], **change.told})
+
+    @property
+    def rules_known(self) -> int:
+        """The newest version of the rules that can be in force."""
+        return len(self._rules)
 
     def open(self, region: RegionCode) -> RegionState:
         """A region before its first event."""
@@ -170,7 +222,10 @@ class RegionRules:
 
     def restore(self, region: RegionCode, parts: Mapping[str, bytes]) -> RegionState:
         """The state that `changed_parts` wrote."""
-        return RegionState.restore(region, parts)
+        state = RegionState.restore(region, parts)
+        if state.head.rules > self.rules_known:
+            raise UnknownRules(state.head.rules, self.rules_known)
+        return state
 
     def changed_parts(self, state: RegionState) -> dict[str, bytes | None]:
         """Canonical bytes of each part changed since the last call."""
@@ -178,17 +233,26 @@ class RegionRules:
 
     def decide(self, state: RegionState, logged: Logged[Any]) -> Sequence[Any]:
         """What follows from one event: the receipt first where this copy is the home one, then the facts."""
-        event = logged.event
+        view, places = self._views[bisect_right(self.reference.moments, logged.appended_ms)]
         case = Case(
-            self._places[logged.region], state, logged.tenant, logged.content, str(logged.offset), logged.comparable,
-            type(event).__name__,
+            places[logged.region], state, logged.tenant, logged.content, str(logged.offset), logged.comparable,
+            type(logged.event).__name__,
         )  # fmt: skip
-        if (tell := TOLD.get(type(event))) is not None:
+        facts = self._facts(case, logged)
+        return [*facts, *openings(case, view)] if logged.region == NATIONAL else facts
+
+    def _facts(self, case: Case, logged: Logged[Any]) -> Sequence[Any]:
+        event, kind = logged.event, type(logged.event)
+        if (tell := self._told[case.rules - 1].get(kind)) is not None:
+            if kind is e.RegionOpened and event.rules_version > self.rules_known:
+                raise UnknownRules(event.rules_version, self.rules_known)
             tell(case, event)
             return case.facts
-        if type(event) is e.InputRefused:
+        if kind is e.InputRefused:
             return [receipt_for_refusal(event, logged.tenant)]
-        verdict = self._start_day(case, event) if type(event) is e.DayStarted else self._judge(case, event)
+        if kind is e.RulesActivated and event.rules_version > self.rules_known:
+            raise UnknownRules(event.rules_version, self.rules_known)
+        verdict = self._start_day(case, event) if kind is e.DayStarted else self._judge(case, event, logged.home)
         if logged.home:
             return [receipt_for(event, logged.tenant, verdict), *case.facts]
         return case.facts
@@ -200,7 +264,7 @@ class RegionRules:
         start_day(case, event.date)
         return APPLIED
 
-    def _judge(self, case: Case, event: Any) -> Verdict:
+    def _judge(self, case: Case, event: Any, home: bool) -> Verdict:
         """The version rule, then who may speak, then the rule of the type. The first "no" speaks."""
         if case.region == NATIONAL and type(event) is e.CapacityDeclared:
             # A copy for noticing: its region judges it, and one id may stand in several regions.
@@ -210,19 +274,21 @@ class RegionRules:
         seen = judge_version(known, event.version, case.content)
         if seen is not None:
             return seen
-        verdict = self._apply(case, event, new_record=known is None)
+        verdict = self._apply(case, event, new_record=known is None, home=home)
         if verdict.applied:
             case.state.versions.put(key, KnownVersion(event.version, case.content, _until(event, case.today)))
         elif isinstance(event, e.RegistrationSubmitted | e.WaitingClientListed):
             settle_refused(case, event)
         return verdict
 
-    def _apply(self, case: Case, event: Any, *, new_record: bool) -> Verdict:
+    def _apply(self, case: Case, event: Any, *, new_record: bool, home: bool) -> Verdict:
+        if home and case.place.opens_later and not case.state.head.opened:
+            return Verdict("region_not_open")
         if new_record and case.state.versions.full:
             return Verdict("too_many_records")
         if type(event) in SPOKEN_FOR_A_PROVIDER and case.role is Role.PACKAGE and not _has_mandate(case, event):
             return Verdict("no_mandate", "/provider")
-        verdict = RULES[type(event)](case, event)
+        verdict = self._rules[case.rules - 1][type(event)](case, event)
         if verdict.applied and type(event) in TIPPING and (judgement := judge_colour(case)) is not None:
             request_capacity(case, judgement)
         if verdict.applied and case.today is not None:
@@ -259,6 +325,8 @@ def _until(event: Any, today: date | None) -> int:
         case e.MandateGranted() | e.ContractDeclared() | e.ColourDeclared():
             return kept_until(event.valid_until, today)
         case e.RegionPlanAdopted() | e.RegionPlanConcurred() | e.HoldReleased():
+            return 0
+        case e.RegistrationsTakenOver() | e.RulesActivated() | e.ModelAdopted():
             return 0
         case _:
             return kept_until(today, today)

@@ -47,6 +47,7 @@ class Head(msgspec.Struct, array_like=True):
 
     `opened_on`: its first day. `plan_told`: id and version of the plan that was last published as in force.
     `first_days`: the day on which each tenant's first registration came here. `held`: tenants whose signals wait.
+    `rules`: version of the rules in force. `opened`: a later region has heard of NL. `regions`: those that NL knows.
     """
 
     day: date | None = None
@@ -55,6 +56,9 @@ class Head(msgspec.Struct, array_like=True):
     plan_told: tuple[str, int] | None = None
     first_days: dict[TenantId, date | None] = {}
     held: dict[TenantId, date | None] = {}
+    rules: int = 1
+    opened: bool = False
+    regions: tuple[RegionCode, ...] = ()
 
 
 _decode_head = msgspec.msgpack.Decoder(Head).decode

@@ -12,7 +12,7 @@ import msgspec
 
 from hub.domain import events as e
 from hub.domain.identifiers import TenantId
-from hub.domain.receipts import CONFLICT, REPEATED, STALE, Verdict
+from hub.domain.receipts import CONFLICT, REPEATED, STALE, TAKEN_OVER, Verdict
 from hub.domain.shards import SHARDS_MAX, Shards
 
 TOMBSTONE_DAYS: Final = 731
@@ -47,6 +47,9 @@ _SHORT: Final[dict[type[Any], str]] = {
     e.AlertAcknowledged: "alert",
     e.DuplicateFeedbackGiven: "feed",
     e.HoldReleased: "hold",
+    e.RegistrationsTakenOver: "take",
+    e.RulesActivated: "rules",
+    e.ModelAdopted: "model",
 }
 """Short names of the versioned types: they stand in every key of a snapshot."""
 
@@ -65,11 +68,15 @@ SPOKEN_FOR_A_PROVIDER: Final = (
 
 
 class KnownVersion(msgspec.Struct, frozen=True, array_like=True):
-    """The highest version applied and its content digest. `until`: ordinal of the last day kept, 0 while open-ended."""
+    """The highest version applied and its content digest. `until`: ordinal of the last day kept, 0 while open-ended.
+
+    `heir`: the key under which another tenant goes on with the record after a takeover.
+    """
 
     version: int
     content: bytes
     until: int
+    heir: str = ""
 
 
 def new_versions() -> Shards[KnownVersion]:
@@ -95,8 +102,10 @@ def key_of(tenant: TenantId, event: Any) -> str:
 
 def judge_version(known: KnownVersion | None, version: int, content: bytes) -> Verdict | None:
     """None when this version is new here; otherwise what it is instead."""
-    if known is None or version > known.version:
+    if known is None:
         return None
+    if version > known.version:
+        return TAKEN_OVER if known.heir else None
     if version < known.version:
         return STALE
     return REPEATED if content == known.content else CONFLICT

@@ -41,6 +41,8 @@ STAGE_NATIONAL: Final = 3
 IDENTITY_KEY: Final = b"identity"
 ERROR_PREFIX: Final = "__streams.errors."
 _SETTLED: Final = type_name(e.RecordSettled).encode()
+_TAKEN_OVER: Final = type_name(e.RecordsTakenOver).encode()
+_OPENED: Final = type_name(e.RegionOpened).encode()
 
 
 def relay(name: str, group: str, reference: Reference, connection: Connection) -> Relay:
@@ -78,7 +80,7 @@ class Intake:
         # The topic's name is the sender; the payload is never asked.
         self._tenants: Mapping[str, Tenant] = {
             inbox(row.tenant): row
-            for row in reference.tenants
+            for row in reference.tenant.values()
             if any(row.role in kind.writers for kind in INPUTS.values())
         }
         self._urn = reference.urn.encode()
@@ -93,7 +95,7 @@ class Intake:
     def route(self, record: ConsumerRecord) -> Iterator[Piece]:
         """The pieces of one record, whatever topic it came from."""
         if record.topic == REGION_FACTS:
-            return self._route_settlement(record)
+            return self._route_fact(record)
         if record.topic == LINKS:
             return self._route_link(record)
         return self._route_input(record)
@@ -106,15 +108,15 @@ class Intake:
         except Unreadable as problem:
             yield from self._refuse(record, source, Refusal(problem.code, ""), None)
             return
-        in_force = tenant if tenant.valid_from_ms <= record.timestamp else None
-        refusal = check_input(event, in_force, self._reference)
+        view = self._reference.at(record.timestamp)
+        refusal = check_input(event, view.tenant.get(tenant.tenant), view)
         if refusal is not None:
             yield from self._refuse(record, source, refusal, event)
             return
         EVENTS.labels("inbox", "logged").inc()
-        yield from self._log(event, source)
+        yield from self._log(event, source, view)
 
-    def _log(self, event: Any, source: _Source) -> Iterator[Piece]:
+    def _log(self, event: Any, source: _Source, view: Reference) -> Iterator[Piece]:
         row = INPUTS[type(event)]
         identity = getattr(event, "identity", None)
         logged = event if identity is None else replace(event, identity=None)
@@ -127,7 +129,7 @@ class Intake:
         value = encode(logged)
         match row.destination:
             case Destination.BY_PC4:
-                yield self._region_copy(self._reference.region_of[event.pc4], value, home, source)
+                yield self._region_copy(view.region_of[event.pc4], value, home, source)
             case Destination.BY_REGION:
                 yield self._region_copy(event.region, value, home, source)
                 if row.noticed_nationally:
@@ -170,12 +172,25 @@ class Intake:
             yield self._region_copy(region, record.value, headers, source)
         EVENTS.labels(LINKS, "logged").inc()
 
-    def _route_settlement(self, record: ConsumerRecord) -> Iterator[Piece]:
-        # Most facts are no settlements: their type is read from the header and nothing is decoded.
-        if _header(record, "ce_type") == _SETTLED:
-            source = _Source("hub", b"region-log/" + _header(record, "ce_hubpos"), record.timestamp)
+    def _route_fact(self, record: ConsumerRecord) -> Iterator[Piece]:
+        # Most facts are for others: their type is read from the header and nothing is decoded.
+        kind = _header(record, "ce_type")
+        if kind not in (_SETTLED, _TAKEN_OVER, _OPENED):
+            return
+        source = _Source("hub", b"region-log/" + _header(record, "ce_hubpos"), record.timestamp)
+        EVENTS.labels(REGION_FACTS, "logged").inc()
+        if kind == _SETTLED:
             yield self._identity_copy(record.value, self._headers(source, e.RecordSettled), source)
-            EVENTS.labels(REGION_FACTS, "logged").inc()
+        elif kind == _OPENED:
+            region = decode(record.value).region
+            yield self._region_copy(region, record.value, self._headers(source, e.RegionOpened), source)
+        else:
+            headers = self._headers(source, e.RecordsTakenOver)
+            if record.key == NATIONAL.encode():  # NL decided: every region carries it out
+                for region in self._reference.region:
+                    yield self._region_copy(region, record.value, headers, source)
+            else:  # a region has carried it out: the match fold follows
+                yield self._identity_copy(record.value, headers, source)
 
     def _headers(self, source: _Source, kind: type[Any]) -> list[tuple[str, bytes]]:
         """The envelope of every log copy. A client's own headers end here: none is copied."""

@@ -20,6 +20,8 @@ from hub.domain.facts import ReceiptIssued
 from hub.domain.identifiers import RegionCode, TenantId
 from hub.domain.logged import Logged
 from hub.domain.reference import Reference
+from hub.domain.rule_versions import UnknownRules
+from hub.errors import RulesUnknown
 
 S = TypeVar("S")
 Headers = Sequence[tuple[str, bytes]]
@@ -156,6 +158,8 @@ class Machine(Generic[S]):
                 slot = self._slots[region] = _Slot(self.rules.open(region), _Envelope())
             try:
                 facts = self._fold(slot, region, record)
+            except UnknownRules as problem:  # not this region's fault: a newer release goes on where this one stops
+                raise RulesUnknown(f"{self.log_topic}/{self.partition}/{record.offset}: {problem}") from problem
             except Exception as problem:  # noqa: BLE001 - whatever a rule raises stops its region and no other
                 self._stop(region, record.offset, problem)
                 facts = []
@@ -180,7 +184,11 @@ class Machine(Generic[S]):
                 self._hashes[key] = hashlib.sha256(value).digest()
         for region, named in sorted(by_region.items()):
             envelope = msgspec.msgpack.decode(named.pop(_ENVELOPE), type=_Envelope)
-            self._slots[RegionCode(region)] = _Slot(self.rules.restore(RegionCode(region), named), envelope)
+            try:
+                state = self.rules.restore(RegionCode(region), named)
+            except UnknownRules as problem:
+                raise RulesUnknown(f"snapshot of {region}: {problem}") from problem
+            self._slots[RegionCode(region)] = _Slot(state, envelope)
         self._resuming = {RegionCode(r): s.next for r, s in mark.stopped.items()}
         return min([self.next, *self._resuming.values()])
 
@@ -263,6 +271,7 @@ class Machine(Generic[S]):
             content=headers.get("ce_hubcontent", b""),
             offset=record.offset,
             comparable="ce_hubcomparable" in headers,
+            appended_ms=record.timestamp_ms,
         )
         facts = self.rules.decide(slot.state, logged)
         if not facts:

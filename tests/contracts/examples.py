@@ -9,6 +9,7 @@ from hub.contracts import codec
 from hub.contracts.schemas import registry
 from hub.domain import events as e
 from hub.domain.identifiers import RecordId, RegionCode, Uzovi
+from hub.domain.match_model import LEVELS
 from hub.domain.region_plan import RegionPlan
 
 PLAN = RegionPlan(
@@ -34,6 +35,8 @@ _TEXTS = {
     "mandate_tenant": "pkg-a",
     "held_tenant": "pkg-a",
     "waiting_tenant": "wait-a",
+    "old_tenant": "pkg-a",
+    "new_tenant": "pkg-b",
     "recipient": "pkg-a",
     "measure": "shorter-care",
 }
@@ -41,6 +44,12 @@ _TEXTS = {
 _AGREEING: dict[str, dict[str, Any]] = {
     "CareDelivered": {"physical_minutes": 2, "digital_consent": True},
     "AllocationOverridden": {"provider": "41000001"},
+    "ModelAdopted": {
+        "explanations": [
+            {"name": name, "same_person": same, "prior_millibits": -1, "weights_millibits": [[0] * n for n in LEVELS]}
+            for name, same in (("one", True), ("two", False))
+        ]
+    },
 }
 """Fields that must agree with others of the same record."""
 

@@ -27,6 +27,7 @@ SENDER = {
     Role.CLOCK: "clock",
     Role.OPS: "ops",
     Role.BO: "bo",
+    Role.OPERATOR: "operator",
 }
 ONE_BLOCK = Block(pass_number=1, token=b"12345678", filters=b"")
 UNKNOWN_EPOCH = Identity(epoch=99, blocks=(Block(pass_number=1, token=b"12345678", filters=b""),))

@@ -21,6 +21,7 @@ REFERENCE = Reference(
             ("office", Role.OFFICE, None, None),
             ("clock", Role.CLOCK, None, None),
             ("ops", Role.OPS, None, None),
+            ("operator", Role.OPERATOR, None, None),
             ("bo", Role.BO, None, None),
         )
     ),

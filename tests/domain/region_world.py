@@ -31,6 +31,7 @@ HERE, THERE = RegionCode("KSV-01"), RegionCode("KSV-02")
 ALFA, BETA, GAMMA = TenantId("pkg-alfa"), TenantId("pkg-beta"), TenantId("pkg-gamma")
 LIST, KSV, KSV_THERE, OFFICE = TenantId("list-one"), TenantId("ksv-01"), TenantId("ksv-02"), TenantId("office")
 CLOCK, OPS, BO = TenantId("clock"), TenantId("ops"), TenantId("bo")
+OPERATOR = TenantId("operator")
 FIRST_INSURER, SECOND_INSURER = Uzovi("3311"), Uzovi("7119")
 INS_1, INS_2 = TenantId("ins-3311"), TenantId("ins-7119")
 ROOS, LINDE, WILG = Agb("41000001"), Agb("41000002"), Agb("41000003")
@@ -57,6 +58,7 @@ REFERENCE = Reference(
         Tenant(OFFICE, Role.OFFICE),
         Tenant(CLOCK, Role.CLOCK),
         Tenant(OPS, Role.OPS),
+        Tenant(OPERATOR, Role.OPERATOR),
         Tenant(BO, Role.BO),
     ),
 )

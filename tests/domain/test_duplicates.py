@@ -344,7 +344,12 @@ def test_a_takeover_renames_records_and_keeps_links() -> None:
     world.active(AT_A, ANNA)
     world.active(AT_B, ANNA)
     world.matcher.take_over(
-        world.state, Agb("17000002"), TenantId("pkg-beta"), TenantId("pkg-gamma"), {RecordId("b1"): RecordId("g9")}
+        world.state,
+        AT_B.region,
+        Agb("17000002"),
+        TenantId("pkg-beta"),
+        TenantId("pkg-gamma"),
+        {RecordId("b1"): RecordId("g9")},
     )
     renamed = replace(AT_B, tenant=TenantId("pkg-gamma"), record_id=RecordId("g9"))
     assert world.closed(AT_B) == [] or world.standing() == 1

@@ -42,6 +42,7 @@ INSURERS: Final = (("9101", 53), ("9102", 40), ("9103", 38), ("9104", 19), ("910
 WAITLIST: Final = TenantId("waitlist-nl")
 OFFICE: Final = TenantId("trust-office")
 OPS: Final = TenantId("ops")
+OPERATOR: Final = TenantId("operator")
 CLOCK: Final = TenantId("clock")
 BO: Final = TenantId("bo")
 VSV: Final = TenantId("vsv-01")
@@ -264,6 +265,7 @@ def _reference(areas: tuple[Area, ...]) -> Reference:
         Tenant(WAITLIST, Role.WAITLIST),
         Tenant(OFFICE, Role.OFFICE),
         Tenant(OPS, Role.OPS),
+        Tenant(OPERATOR, Role.OPERATOR),
         Tenant(CLOCK, Role.CLOCK),
         Tenant(BO, Role.BO),
         Tenant(VSV, Role.VSV),

@@ -1,0 +1,109 @@
+"""A provider changes its package: its registrations go from one tenant to another, with what was delivered on them.
+
+NL judges the takeover, the one judge of it, and tells every region; each region moves what it holds and tells the match
+fold, after everything that it had told before under the old names. Nothing resurrects: the old names stay as tombstones
+that point at their heirs, by which a late link or a late version finds its record (DESIGN spine 7).
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from hub.domain import events as e
+from hub.domain.case import Case
+from hub.domain.identifiers import NATIONAL, RecordId, TenantId
+from hub.domain.receipts import APPLIED, TAKEN_OVER, Verdict
+from hub.domain.versions import KnownVersion, record_key
+from hub.domain.words import RecordKind
+
+_KEY_PARTS: Final = 3
+
+
+def grant_takeover(case: Case, event: e.RegistrationsTakenOver) -> Verdict:
+    """NL's judgement: the new tenant must hold the provider's mandate, whoever of the three published this."""
+    if not case.state.mandates.allows(event.provider, event.new_tenant, case.today):
+        return Verdict("no_mandate", "/new_tenant")
+    case.say(
+        e.RecordsTakenOver(
+            region=NATIONAL, provider=event.provider, old_tenant=event.old_tenant, new_tenant=event.new_tenant,
+            ids=event.ids,
+        )
+    )  # fmt: skip
+    return APPLIED
+
+
+def take_over(case: Case, event: e.RecordsTakenOver) -> None:
+    """Move what this region holds. Where the new tenant has sent a record already, the higher version stands."""
+    renamed = None if event.ids is None else {pair.old_id: pair.new_id for pair in event.ids}
+    moved: dict[str, str] = {}
+    for key, row in case.state.registrations.items():
+        if row.tenant != event.old_tenant or row.provider != event.provider:
+            continue
+        if renamed is not None and row.record_id not in renamed:
+            continue
+        fresh = row.record_id if renamed is None else renamed[row.record_id]
+        heir = record_key(event.new_tenant, event.provider, e.RegistrationSubmitted, fresh)
+        own = case.state.registrations.get(heir)
+        case.state.drop_registration(key)
+        if own is None or own.version < row.version:
+            case.state.put_registration(
+                heir, msgspec.structs.replace(row, tenant=event.new_tenant, record_id=fresh)
+            )  # fmt: skip
+        moved[key] = heir
+        _bequeath(case, key, heir)
+    if not moved:
+        return
+    _move_care(case, event, moved)
+    _move_links(case, event, moved)
+    case.say(replace(event, region=case.region))
+
+
+def heir_of(case: Case, ref: e.RecordRef) -> e.RecordRef:
+    """The reference under which this region holds a record now, after any number of takeovers."""
+    if ref.kind is not RecordKind.REGISTRATION:
+        return ref
+    known = case.state.versions.get(record_key(ref.tenant, ref.provider, e.RegistrationSubmitted, ref.record_id))
+    while known is not None and known.heir:
+        _, tenant, _, record_id = known.heir.split("|", _KEY_PARTS)
+        ref = replace(ref, tenant=TenantId(tenant), record_id=RecordId(record_id))
+        known = case.state.versions.get(known.heir)
+    return ref
+
+
+def no_such_record(case: Case, key: str, pointer: str) -> Verdict:
+    """Why a record that is named is not here: another package took it over, or this region never held it."""
+    known = case.state.versions.get(key)
+    return Verdict(TAKEN_OVER.code, pointer) if known is not None and known.heir else Verdict(
+        "unknown_record_here", pointer
+    )  # fmt: skip
+
+
+def _move_care(case: Case, event: e.RecordsTakenOver, moved: dict[str, str]) -> None:
+    for key, care in case.state.care.items():
+        heir = moved.get(care.registration)
+        if heir is None:
+            continue
+        care_id = key.split("|", _KEY_PARTS)[_KEY_PARTS]
+        new_key = record_key(event.new_tenant, event.provider, e.CareDelivered, care_id)
+        case.state.care.remove(key)
+        if case.state.care.get(new_key) is None:
+            case.state.care.put(new_key, msgspec.structs.replace(care, registration=heir))
+        _bequeath(case, key, new_key)
+
+
+def _move_links(case: Case, event: e.RecordsTakenOver, moved: dict[str, str]) -> None:
+    for link_id, row in case.state.links.items():
+        first, second = (heir_of(case, ref) if ref.region == case.region else ref for ref in (row.first, row.second))
+        if (first, second) != (row.first, row.second):
+            case.state.links.put(link_id, msgspec.structs.replace(row, first=first, second=second))
+
+
+def _bequeath(case: Case, key: str, heir: str) -> None:
+    """The heir goes on counting where the record stood; the old name stays, and points at it."""
+    known, own = case.state.versions.get(key), case.state.versions.get(heir)
+    if known is None:
+        return
+    if own is None or own.version < known.version:
+        case.state.versions.put(heir, KnownVersion(known.version, known.content, known.until))
+    case.state.versions.put(key, KnownVersion(known.version, known.content, known.until, heir))
