@@ -195,7 +195,7 @@ SENTENCES: dict[str, Sentence] = {
         "Only the region's two lead insurers concur with its plan (rule 31).",
     ),
     "unknown_rules": Sentence(
-        "Deze versie van de regels kent de hub nog niet. Breng eerst alles op de versie van de software die haar heeft.",
+        "Deze versie van de regels kent de hub nog niet. Breng eerst alle onderdelen op de versie die haar heeft.",
         "The hub does not know this version of the rules. Bring all workers to the release that has it first.",
     ),
     "rules_not_newer": Sentence(
@@ -203,7 +203,7 @@ SENTENCES: dict[str, Sentence] = {
         "This version of the rules, or a higher one, is in force already. Nothing changed.",
     ),
     "invalid_model": Sentence(
-        "Het model heeft niet de verhalen, velden of gewichten die het vergelijken nodig heeft. Neem er een van de trainer.",
+        "Het model heeft niet de verhalen, velden of gewichten die nodig zijn. Neem er een van de trainer.",
         "The model does not have the stories, fields or weights that matching needs. Take one from the trainer.",
     ),
     "invalid_takeover": Sentence(
