@@ -331,7 +331,8 @@ def _shared(reference: Reference) -> Iterator[Topic]:
         carries=(f.AlertChanged,),
         key="region",
     )
-    kept = partial(told, readers=everyone, retention_ms=FOREVER_MS, compacted=True)
+    # Delivery reads them as well: after a rebalance it learns there which sequence was the last.
+    kept = partial(told, readers=(*everyone, DELIVERY), retention_ms=FOREVER_MS, compacted=True)
     yield kept(REGION_STATUS, carries=(f.RegionStatusChanged,), key="region")
     yield kept(IN_FORCE, carries=(f.PlanInForce, f.GuidelineInForce), key="region/kind[/month]")
 
