@@ -25,11 +25,11 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal, Protocol, Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -122,6 +122,19 @@ class _PortTaken(HubError):
     """Somebody was faster; other ports are tried."""
 
 
+class Front(Protocol):
+    """Something that stands before the listeners of the nodes, such as a proxy that can delay, cut and reset."""
+
+    def port(self, node: int, listener: str, behind: int) -> int:
+        """The port that clients and the other nodes are told, for the listener that listens on port `behind`."""
+        ...
+
+
+class _NoFront:
+    def port(self, node: int, listener: str, behind: int) -> int:
+        return behind
+
+
 @dataclass(frozen=True, slots=True)
 class _Secrets:
     """What a data folder was made with; kept beside the data, since the passwords are in the data."""
@@ -139,6 +152,8 @@ class _Node:
     internal_port: int = 0
     tenant_port: int = 0
     controller_port: int = 0
+    told: dict[str, int] = field(default_factory=dict)
+    """Listener → port that others are told: its own, or the one of what stands before it."""
     child: Child | None = None
 
     @property
@@ -152,12 +167,13 @@ class KafkaCluster:
     `folder` keeps the data over stop and start (then the passwords stay, too); without it the data lives in a folder
     of its own that is removed at the stop. Nodes are numbered from 1. Listeners: INTERNAL (`bootstrap`) for the hub's
     own roles, TENANT (`tenant_bootstrap`) for everybody else; both SASL_PLAINTEXT with SCRAM-SHA-512. Nothing outlives
-    this process: see hub.local.processes.
+    this process: see hub.local.processes. With a `front` all traffic, also between the nodes, goes through it.
     """
 
-    def __init__(self, nodes: Literal[1, 3] = 1, *, folder: Path | None = None) -> None:
+    def __init__(self, nodes: Literal[1, 3] = 1, *, folder: Path | None = None, front: Front | None = None) -> None:
         if nodes not in HEAP_MIB:
             raise UsageError(f"a cluster of {nodes} nodes was asked for; there is one of 1, or one of 3")
+        self._front: Front = front or _NoFront()
         self._given_folder = None if folder is None else folder.resolve()
         self._folder: Path | None = None
         self._size = nodes
@@ -178,12 +194,12 @@ class KafkaCluster:
     @property
     def bootstrap(self) -> str:
         """Addresses of the INTERNAL listener, comma separated."""
-        return ",".join(f"{LOOPBACK}:{node.internal_port}" for node in self._running().values())
+        return ",".join(f"{LOOPBACK}:{node.told['INTERNAL']}" for node in self._running().values())
 
     @property
     def tenant_bootstrap(self) -> str:
         """Addresses of the TENANT listener, comma separated."""
-        return ",".join(f"{LOOPBACK}:{node.tenant_port}" for node in self._running().values())
+        return ",".join(f"{LOOPBACK}:{node.told['TENANT']}" for node in self._running().values())
 
     @property
     def admin_user(self) -> str:
@@ -340,6 +356,8 @@ class KafkaCluster:
         ports = iter(free_ports(3 * self._size))
         for node in self._nodes.values():
             node.internal_port, node.tenant_port, node.controller_port = next(ports), next(ports), next(ports)
+            behind = {"INTERNAL": node.internal_port, "TENANT": node.tenant_port, "CONTROLLER": node.controller_port}
+            node.told = {name: self._front.port(node.id, name, port) for name, port in behind.items()}
 
     def _read_secrets(self) -> _Secrets | None:
         assert self._folder is not None
@@ -432,16 +450,17 @@ class KafkaCluster:
 
     def _write_properties(self, node: _Node, made: _Secrets) -> None:
         """Written at every start, with the ports of this start."""
-        voters = ",".join(f"{n.id}@{LOOPBACK}:{n.controller_port}" for n in self._nodes.values())
-        clients = f"INTERNAL://{LOOPBACK}:{node.internal_port},TENANT://{LOOPBACK}:{node.tenant_port}"
+        voters = ",".join(f"{n.id}@{LOOPBACK}:{n.told['CONTROLLER']}" for n in self._nodes.values())
+        listeners = f"INTERNAL://{LOOPBACK}:{node.internal_port},TENANT://{LOOPBACK}:{node.tenant_port}"
+        told = ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in node.told.items())
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule required"
         plain = "org.apache.kafka.common.security.plain.PlainLoginModule required"
         own = {
             "node.id": node.id,
             "log.dirs": node.folder / "data",
             "controller.quorum.voters": voters,
-            "listeners": f"{clients},CONTROLLER://{LOOPBACK}:{node.controller_port}",
-            "advertised.listeners": clients,
+            "listeners": f"{listeners},CONTROLLER://{LOOPBACK}:{node.controller_port}",
+            "advertised.listeners": told,
             "listener.name.internal.scram-sha-512.sasl.jaas.config": (
                 f'{scram} username="{ADMIN}" password="{made.admin_password}";'
             ),

@@ -1,9 +1,12 @@
 """The two ways in which a process ends without a goodbye: because it must, or because a chaos test asked for it.
 
 A death acknowledges nothing: the supervisor starts the process again and it goes on from what Kafka knows.
-`HUB_CRASH_AT=after_publish@3` ends the process at the third time that it passes the point of that name.
+`HUB_CRASH_AT=after_publish@3` ends the process at the third time that it passes the point of that name. With
+`HUB_CRASH_AT=/a/file` the same words are looked for in that file, as often as a point is passed; whoever dies of them
+removes the file first, so that one process dies, once, and not each of its successors.
 """
 
+import contextlib
 import os
 import sys
 from collections import Counter
@@ -36,11 +39,29 @@ def crash_point(point: CrashPoint) -> None:
     asked = os.environ.get("HUB_CRASH_AT")
     if asked is None:
         return
+    file = asked if asked.startswith("/") else None
+    if file is not None and (asked := _read(file)) is None:
+        _passed.clear()
+        return
     name, _, nth = asked.partition("@")
     if name == point:
         _passed[point] += 1
-        if _passed[point] >= int(nth or 1):
+        if _passed[point] >= int(nth or 1) and (file is None or _taken(file)):
             os._exit(EXIT_CRASH_POINT)
+
+
+def _read(file: str) -> str | None:
+    with contextlib.suppress(FileNotFoundError), open(file, encoding="utf-8") as opened:
+        return opened.read().strip()
+    return None
+
+
+def _taken(file: str) -> bool:
+    """Whether it is this process that dies of the file."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(file)
+        return True
+    return False
 
 
 def die(role: str, reason: str, problem: BaseException | None = None) -> NoReturn:
