@@ -26,6 +26,7 @@ def make(tables_file: Path, folder: Path) -> None:
     put(folder / "topics.json", json.dumps(kafka, indent=1))
     for role, principal in PRINCIPALS.items():
         put(folder / f"{role}.json", json.dumps({principal: kafka[principal]}))
+    put(folder / "webhook-endpoints.json", "[]\n")
     lines = [
         "user default off",
         *(f"user {role} on >{redis[role]} {rules}" for role, rules in redis_access.RULES.items()),

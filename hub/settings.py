@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Certificate authority of the brokers, for SASL_SSL."""
     credentials_file: Path | None = None
     """JSON object {principal: password}, readable by this process alone."""
+    webhooks_file: Path | None = None
+    """JSON list of receivers of alerts (hub/connectors/webhooks.py); it holds secrets, so for this process alone."""
     generation: int = Field(default=1, ge=1)
     """Generation of the logs that this process works on."""
     health_port: int | None = Field(default=None, ge=0, le=65535)

@@ -213,8 +213,9 @@ DUPLICATES: Final = "hub-duplicates"
 DELIVERY: Final = "hub-delivery"
 READ_MODEL: Final = "hub-readmodel"
 CONSOLE: Final = "hub-console"
+WEBHOOKS: Final = "hub-webhooks"
 AUDITOR: Final = "hub-auditor"
-HUB_PRINCIPALS: Final = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, AUDITOR)
+HUB_PRINCIPALS: Final = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, WEBHOOKS, AUDITOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,12 +322,12 @@ def _shared(reference: Reference) -> Iterator[Topic]:
     """What more than one tenant reads."""
     members = {role: tuple(principal_of(t) for t in reference.by_role[role]) for role in Role}
     everyone = (*(p for role in _EVERYONE for p in members[role]), AUDITOR)
-    hub = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, AUDITOR, *members[Role.CLOCK])
+    hub = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, WEBHOOKS, AUDITOR, *members[Role.CLOCK])
     yield Topic(CONTROL, 1, "admin", (), hub, FOREVER_MS, "open", (), "tables/<version>", compacted=True)
     told = partial(Topic, partitions=1, owner=DELIVERY, writers=(DELIVERY,), sensitivity="business")
     yield told(
         ALERTS,
-        readers=(*members[Role.OPS], AUDITOR),
+        readers=(*members[Role.OPS], WEBHOOKS, AUDITOR),
         retention_ms=ALERTS_KEPT_MS,
         carries=(f.AlertChanged,),
         key="region",
@@ -395,6 +396,7 @@ GROUPS: Final = {
     DELIVERY: ("hub.delivery",),
     READ_MODEL: ("hub.read-model",),
     CONSOLE: ("hub.console",),
+    WEBHOOKS: ("hub.webhooks",),
     AUDITOR: ("hub.auditor",),
 }
 """Consumer groups are prefixes: a role may have several below its own name."""

@@ -101,7 +101,9 @@ def state_inflow(case: Case) -> None:
             indicative_carers=forecast.indicative_inflow_carers(month),
             indicative_short_minutes=short // ROOM_STEP_MINUTES * ROOM_STEP_MINUTES,
         )
-        if case.state.is_new_saying(f"inflow|{month}", sha256(encode_canonical(fact)).digest()):
+        # Minutes move every day; what is told is a number of people.
+        told = (fact.leading, fact.prognosis_carers, fact.prognosis_published_on, fact.indicative_carers)
+        if case.state.is_new_saying(f"inflow|{month}", sha256(encode_canonical(told)).digest()):
             for recipient in (*coordinator, *case.place.lead_insurers, *case.place.bo):
                 case.say(replace(fact, recipient=recipient))
 

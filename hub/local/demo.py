@@ -52,6 +52,7 @@ PRINCIPALS: Final[Mapping[str, str]] = {
     "duplicates": catalogue.DUPLICATES,
     "delivery": catalogue.DELIVERY,
     "read-model": catalogue.READ_MODEL,
+    "webhooks": catalogue.WEBHOOKS,
 }
 """Kafka user of each role. A test holds it equal to the workers' own list, whose import would cost a second here."""
 READY_S: Final = 60.0

@@ -17,6 +17,11 @@ LAG: Final = Gauge("hub_consumer_lag", "Records that are readable and not yet ta
 DEAD_LETTERS: Final = Counter(
     "hub_dead_letters_total", "Records that intake could not take, by reason code", ["reason"]
 )
+WEBHOOKS: Final = Counter(
+    "hub_webhooks_total",
+    "Attempts to send an alert, by receiver and what came of them",
+    ["endpoint", "answer"],
+)
 STOPPED_REGIONS: Final = Gauge(
     "hub_stopped_regions", "Regions whose rule raised and that wait for a fix", ["role", "partition"]
 )

@@ -40,6 +40,7 @@ PRINCIPALS: Final[Mapping[str, str]] = {
     "duplicates": catalogue.DUPLICATES,
     "delivery": catalogue.DELIVERY,
     "read-model": catalogue.READ_MODEL,
+    "webhooks": catalogue.WEBHOOKS,
     "clock": "clock",
 }
 """Kafka user of each role. The clock is a tenant like any other: it only has an inbox."""
@@ -117,6 +118,10 @@ def jobs_of(role: str, settings: Settings, reference: Reference) -> Iterator[Job
             yield CompactedRelay("delivery-compacted", f"{group}.compacted", reference, connection)
         case "read-model":
             yield ReadModel(role, group, reference, settings.redis_url.get_secret_value())
+        case "webhooks":
+            from hub.streams import webhooks  # the HTTP client takes long to import, and only this role needs it
+
+            yield from webhooks.jobs(settings, group)
 
 
 def _attach_clock(app: faust.App, clock: Clock) -> None:

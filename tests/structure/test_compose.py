@@ -96,7 +96,8 @@ def test_every_worker_holds_the_password_of_its_own_role_alone(secrets: Path, mo
     """Through the settings that the service itself will read."""
     for name, service in WORKERS.items():
         mounted = service["environment"]["HUB_CREDENTIALS_FILE"]
-        assert mounted == f"/run/secrets/{name}" and service["secrets"] == [name]
+        assert mounted == f"/run/secrets/{name}"
+        assert service["secrets"] == ([name, "webhook_endpoints"] if name == "webhooks" else [name])
         for key, value in service["environment"].items():
             monkeypatch.setenv(key, value)
         path = secrets / Path(COMPOSE["secrets"][name]["file"]).name
