@@ -5,7 +5,7 @@ drift. Nobody else types a topic name.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final
@@ -26,6 +26,9 @@ REGION_STATUS: Final = "region-status"
 IN_FORCE: Final = "in-force"
 CONTROL: Final = "control"
 
+OF_A_GENERATION: Final = (REGION_LOG, REGION_FACTS, REGION_SNAPSHOTS, LINKS, IDENTITY_LOG, MATCH_SNAPSHOTS)
+"""Topics of which each generation has its own. Inboxes and what tenants read go on through all of them."""
+
 DAY_MS: Final = 86_400_000
 FOREVER_MS: Final = -1
 INBOX_KEPT_MS: Final = 30 * DAY_MS
@@ -37,6 +40,11 @@ ENCODINGS_KEPT_MS: Final = 400 * DAY_MS
 """A pregnancy, six weeks and room: encodings end with the state that needs them."""
 INBOX_BYTES_MAX: Final = 1_048_576
 DEAD_LETTER_BYTES_MAX: Final = INBOX_BYTES_MAX + 65_536
+
+
+def of_generation(topic: str, generation: int) -> str:
+    """The topic of a generation: the first has the plain names."""
+    return topic if generation == 1 else f"{topic}.g{generation}"
 
 
 class Destination(StrEnum):
@@ -260,7 +268,7 @@ def principal_of(row_tenant: TenantId) -> str:
 
 def topics_for(reference: Reference) -> Iterator[Topic]:
     """Every topic that a cluster with these tables must have."""
-    yield from _logs(reference.log_partitions)
+    yield from _logs(reference.log_partitions, reference.generation)
     yield from _shared(reference)
     for row in reference.tenant.values():
         yield from _own(row)
@@ -271,8 +279,23 @@ _MATCH_INPUTS: Final = tuple(kind for kind, row in INPUTS.items() if row.identit
 _PART_KEY: Final = "state version/region/part"
 
 
-def _logs(partitions: int) -> Iterator[Topic]:
+_CARRIED: Final = (e.StateCarried, e.GenerationOpened)
+
+
+def former_topics(reference: Reference) -> Iterator[Topic]:
+    """Topics of the generation before: nobody writes them any more, the auditor reads them while they are kept."""
+    if reference.generation > 1:
+        for topic in _logs(reference.log_partitions, reference.generation - 1):
+            yield replace(topic, writers=(), readers=(AUDITOR,))
+
+
+def _logs(partitions: int, generation: int) -> Iterator[Topic]:
     """What the two machines say to each other. Kept for the whole generation, but for what holds encodings."""
+    for topic in _machine_topics(partitions):
+        yield replace(topic, name=of_generation(topic.name, generation))
+
+
+def _machine_topics(partitions: int) -> Iterator[Topic]:
     log = partial(Topic, retention_ms=FOREVER_MS, sensitivity="client")
     yield log(
         REGION_LOG,
@@ -280,7 +303,7 @@ def _logs(partitions: int) -> Iterator[Topic]:
         INTAKE,
         (INTAKE,),
         (REGION, AUDITOR),
-        carries=(*INPUTS, e.InputRefused, *_MATCH_FACTS, e.RecordsTakenOver, e.RegionOpened),
+        carries=(*INPUTS, e.InputRefused, *_MATCH_FACTS, e.RecordsTakenOver, e.RegionOpened, *_CARRIED),
         key="region",
     )
     yield log(
@@ -303,7 +326,7 @@ def _logs(partitions: int) -> Iterator[Topic]:
         INTAKE,
         (INTAKE,),
         (DUPLICATES, AUDITOR),
-        carries=(*_MATCH_INPUTS, e.RecordSettled, e.RecordsTakenOver),
+        carries=(*_MATCH_INPUTS, e.RecordSettled, e.RecordsTakenOver, *_CARRIED),
         key="identity",
     )
     yield encoded(
@@ -323,7 +346,8 @@ def _shared(reference: Reference) -> Iterator[Topic]:
     members = {role: tuple(principal_of(t) for t in reference.by_role[role]) for role in Role}
     everyone = (*(p for role in _EVERYONE for p in members[role]), AUDITOR)
     hub = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, WEBHOOKS, AUDITOR, *members[Role.CLOCK])
-    yield Topic(CONTROL, 1, "admin", (), hub, FOREVER_MS, "open", (), "tables/<version>", compacted=True)
+    key = "tables/<version>, activation/<version>, closing/<generation>"
+    yield Topic(CONTROL, 1, "admin", (), hub, FOREVER_MS, "open", (), key, compacted=True, append_time=True)
     told = partial(Topic, partitions=1, owner=DELIVERY, writers=(DELIVERY,), sensitivity="business")
     yield told(
         ALERTS,
@@ -405,7 +429,7 @@ TRANSACTIONS: Final = {REGION: "hub.region", DUPLICATES: "hub.duplicates", DELIV
 
 def acls_for(reference: Reference) -> Iterator[Acl]:
     """Every permission that a cluster with these tables must grant; what is not listed is refused."""
-    for topic in topics_for(reference):
+    for topic in (*topics_for(reference), *former_topics(reference)):
         for writer in topic.writers:
             yield Acl(writer, "topic", topic.name, False, "write")
             yield Acl(writer, "topic", topic.name, False, "describe")

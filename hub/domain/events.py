@@ -576,3 +576,23 @@ class RegionOpened:
     held: tuple[TenantId, ...]
     mandates: tuple[StandingMandate, ...]
     contracts: tuple[StandingContract, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateCarried:
+    """One part of a region's state, as the generation before left it. A new generation's logs begin with these."""
+
+    generation: int
+    state_version: int
+    part: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationOpened:
+    """Every part of a region's state has been carried over; from here on the new generation goes on."""
+
+    generation: int
+    state_version: int
+    parts: int
+    state_hash: str

@@ -4,7 +4,7 @@ One state for the nation. It judges nothing that a region judges: whether a reco
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from hub.domain import events as e
 from hub.domain.duplicates import Matcher, MatchLimits, Outcome
@@ -14,7 +14,11 @@ from hub.domain.match_model import MatchModel
 from hub.domain.match_state import MatchState
 from hub.domain.reference import Reference, Role
 from hub.domain.rule_versions import RULES_KNOWN, UnknownRules
+from hub.domain.upcasts import Parts, Step, upcast_parts
 from hub.domain.words import RecordKind
+
+UPCASTS: Final[Mapping[int, Step]] = {}
+"""Steps from each older state version; none has been released yet."""
 
 
 class MatchRules:
@@ -38,6 +42,10 @@ class MatchRules:
         if state.rules > RULES_KNOWN:
             raise UnknownRules(state.rules, RULES_KNOWN)
         return state
+
+    def upcast(self, state_version: int, parts: Parts) -> Parts:
+        """Parts that an older release wrote, in the shape of this one."""
+        return upcast_parts(UPCASTS, state_version, self.state_version, parts)
 
     def changed_parts(self, state: MatchState) -> dict[str, bytes | None]:
         """Canonical bytes of each part changed since the last call."""

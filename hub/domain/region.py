@@ -43,6 +43,7 @@ from hub.domain.registrations import KEPT_AFTER_DUE_DAYS
 from hub.domain.rounds import place_at_once
 from hub.domain.rule_versions import RULES_KNOWN, UnknownRules
 from hub.domain.takeovers import grant_takeover, take_over
+from hub.domain.upcasts import Parts, Step, upcast_parts
 from hub.domain.versions import SPOKEN_FOR_A_PROVIDER, KnownVersion, judge_version, kept_until, key_of, record_key
 from hub.domain.words import AlertKind
 
@@ -194,6 +195,10 @@ TIPPING: Final = (
 """Inputs that can tip a region by themselves: its colour is judged at once. Everything else waits for the day."""
 
 
+UPCASTS: Final[Mapping[int, Step]] = {}
+"""Steps from each older state version; none has been released yet."""
+
+
 class RegionRules:
     """Rules of the fold over region-log, for one version of the tables."""
 
@@ -226,6 +231,10 @@ class RegionRules:
         if state.head.rules > self.rules_known:
             raise UnknownRules(state.head.rules, self.rules_known)
         return state
+
+    def upcast(self, state_version: int, parts: Parts) -> Parts:
+        """Parts that an older release wrote, in the shape of this one."""
+        return upcast_parts(UPCASTS, state_version, self.state_version, parts)
 
     def changed_parts(self, state: RegionState) -> dict[str, bytes | None]:
         """Canonical bytes of each part changed since the last call."""

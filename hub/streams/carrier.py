@@ -69,9 +69,9 @@ class Carrier:
         await asyncio.gather(*(part.fence() for part in parts.values()))
         crash_point(CrashPoint.DURING_LOAD)
         async with reading(self._connection) as lone:
-            await _load_snapshots(lone, parts.values())
-            await _load_published(lone, parts.values())
             firsts = await lone.beginning_offsets(list(parts))
+            await _load_snapshots(lone, parts.values(), {source: offset > 0 for source, offset in firsts.items()})
+            await _load_published(lone, parts.values())
         for source, part in parts.items():
             part.begin_at(firsts[source])
             consumer.seek(source, part.reads_from)
@@ -174,9 +174,9 @@ class Part:
         await self._producer.begin_transaction()
         await self._producer.abort_transaction()
 
-    def restore(self, found: Mapping[bytes, bytes], marker: bytes | None) -> None:
+    def restore(self, found: Mapping[bytes, bytes], marker: bytes | None, state_version: int | None = None) -> None:
         """Take up where the snapshot stands; without a marker everything is folded from the start."""
-        self.reads_from = self.machine.restore(found, marker)
+        self.reads_from = self.machine.restore(found, marker, state_version)
         self.parts_loaded = len(found)
 
     @property
@@ -247,7 +247,9 @@ class Part:
         self._stopped = stopped
 
 
-async def _load_snapshots(lone: AIOKafkaConsumer, parts: Iterable[Part]) -> None:
+async def _load_snapshots(
+    lone: AIOKafkaConsumer, parts: Iterable[Part], cut: Mapping[TopicPartition, bool]
+) -> None:  # `cut`: whether the log no longer holds its beginning
     by_topic = {part.snapshots: part for part in parts}
     found: dict[TopicPartition, dict[bytes, bytes]] = {target: {} for target in by_topic}
     async for record in read_to_end(lone, dict.fromkeys(by_topic)):
@@ -257,10 +259,14 @@ async def _load_snapshots(lone: AIOKafkaConsumer, parts: Iterable[Part]) -> None
         else:
             held[record.key] = record.value
     for target, part in by_topic.items():
-        marker = found[target].pop(part.marker_key, None)
-        prefix = part.marker_key.partition(b"/")[0] + b"/"
-        # Parts of another state version stay on the topic, for the worker that knows it; this one refolds.
-        part.restore({key: value for key, value in found[target].items() if key.startswith(prefix)}, marker)
+        held = found[target]
+        version = own = part.machine.rules.state_version
+        # Another state version refolds from the log. Where the log has expired, the last snapshot is upcast instead.
+        if marker_key(own) not in held and cut[part.source]:
+            version = max((v for v in range(1, own) if marker_key(v) in held), default=own)
+        marker = held.pop(marker_key(version), None)
+        prefix = f"{version}/".encode()
+        part.restore({key: value for key, value in held.items() if key.startswith(prefix)}, marker, version)
 
 
 async def _load_published(lone: AIOKafkaConsumer, parts: Iterable[Part]) -> None:

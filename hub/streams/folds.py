@@ -1,7 +1,7 @@
 """The two folds: which rules run over which log, and where their facts and snapshots go."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from hub.contracts import catalogue
@@ -23,7 +23,13 @@ class Fold:
 
     def machine(self, reference: Reference, partition: int) -> Machine[Any]:
         """A fresh machine for one partition of the log."""
-        return Machine(self.rules(reference), partition, self.log_topic, reference)
+        return Machine(self.rules(reference), partition, self.log_topic, reference, reference.generation)
+
+    def in_generation(self, generation: int) -> "Fold":
+        """The same fold over the topics of a generation."""
+        names = (self.log_topic, self.facts_topic, self.snapshots_topic)
+        log_topic, facts_topic, snapshots_topic = (catalogue.of_generation(name, generation) for name in names)
+        return replace(self, log_topic=log_topic, facts_topic=facts_topic, snapshots_topic=snapshots_topic)
 
 
 def _region_rules(reference: Reference) -> Rules[Any]:

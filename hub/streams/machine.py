@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
 from hub.contracts import codec
 from hub.contracts.catalogue import compaction_key, destination_topic
+from hub.domain.events import GenerationOpened, StateCarried
 from hub.domain.facts import ReceiptIssued
 from hub.domain.identifiers import RegionCode, TenantId
 from hub.domain.logged import Logged
@@ -52,6 +53,15 @@ class Rules(Protocol[S]):
 
     def changed_parts(self, state: S) -> dict[str, bytes | None]:
         """Canonical bytes of each part changed since the last call; None where a part is gone."""
+        ...
+
+
+@runtime_checkable
+class Upcasting(Protocol):
+    """Rules that can read an older state: for a log that no longer holds what the state was made from."""
+
+    def upcast(self, state_version: int, parts: dict[str, bytes]) -> dict[str, bytes]:
+        """Parts of an older state version in the shape of this one, deterministically; ValueError if it cannot."""
         ...
 
 
@@ -136,6 +146,8 @@ class Machine(Generic[S]):
     _slots: dict[RegionCode, _Slot[S]] = field(default_factory=dict)
     _resuming: dict[RegionCode, int] = field(default_factory=dict)
     _hashes: dict[bytes, bytes] = field(default_factory=dict)
+    _unwritten: dict[bytes, bytes] = field(default_factory=dict)
+    _opening: dict[RegionCode, dict[str, bytes]] = field(default_factory=dict)
     _durable: int = 0
     _seen: int = 0
 
@@ -169,33 +181,36 @@ class Machine(Generic[S]):
                 self.next = record.offset + 1
         return out
 
-    def restore(self, parts: Mapping[bytes, bytes], marker: bytes | None) -> int:
-        """Take up where a snapshot stands; returns the offset from which the log must be read."""
+    def restore(self, parts: Mapping[bytes, bytes], marker: bytes | None, state_version: int | None = None) -> int:
+        """Take up where a snapshot stands; returns the offset from which the log must be read.
+
+        Of an older `state_version` the parts are upcast: for a log that begins too late to be folded anew.
+        """
         if marker is None:
             return 0
         mark = msgspec.json.decode(marker, type=Marker)
         self.next = self._durable = mark.next
         self.facts_offset = mark.facts_offset
+        written = self.rules.state_version if state_version is None else state_version
         by_region: dict[str, dict[str, bytes]] = {}
         for key, value in parts.items():
             version, region, part = key.decode().split("/", 2)
-            if int(version) == self.rules.state_version:
+            if int(version) == written:
                 by_region.setdefault(region, {})[part] = value
-                self._hashes[key] = hashlib.sha256(value).digest()
+                if written == self.rules.state_version:
+                    self._hashes[key] = hashlib.sha256(value).digest()
         for region, named in sorted(by_region.items()):
-            envelope = msgspec.msgpack.decode(named.pop(_ENVELOPE), type=_Envelope)
             try:
-                state = self.rules.restore(RegionCode(region), named)
+                self._slots[RegionCode(region)] = self._taken_up(RegionCode(region), written, named)
             except UnknownRules as problem:
                 raise RulesUnknown(f"snapshot of {region}: {problem}") from problem
-            self._slots[RegionCode(region)] = _Slot(state, envelope)
         self._resuming = {RegionCode(r): s.next for r, s in mark.stopped.items()}
         return min([self.next, *self._resuming.values()])
 
     @property
     def caught_up(self) -> bool:
-        """Whether a region that resumes has been folded up to where the others stand. No snapshot before that."""
-        return not self._resuming or self._seen >= self.next
+        """Whether a region that resumes stands where the others do, and none is half carried. No snapshot before."""
+        return not self._opening and (not self._resuming or self._seen >= self.next)
 
     def snapshot(self) -> Snapshot:
         """What changed since the last one, with its marker.
@@ -204,7 +219,8 @@ class Machine(Generic[S]):
         """
         assert self.caught_up, "a snapshot now would forget where a stopped region resumes"
         self._resuming.clear()
-        changed: dict[bytes, bytes | None] = {}
+        changed: dict[bytes, bytes | None] = dict(self._unwritten)
+        self._unwritten.clear()
         for region in sorted(self._slots):
             slot = self._slots[region]
             if not slot.touched:
@@ -215,6 +231,8 @@ class Machine(Generic[S]):
                 if value is None:
                     if self._hashes.pop(key, None) is not None:
                         changed[key] = None
+                    else:
+                        changed.pop(key, None)
                 elif (sha := hashlib.sha256(value).digest()) != self._hashes.get(key):
                     if len(value) > PART_BYTES_MAX:
                         raise ValueError(f"part {part} of {region} takes {len(value)} bytes, bound {PART_BYTES_MAX}")
@@ -261,8 +279,12 @@ class Machine(Generic[S]):
         if position <= slot.envelope.sources.get(source, (-1, -1)):
             return []
         slot.envelope.sources[source] = position
+        event = codec.decode(record.value)
+        if type(event) in _CARRIED:
+            self._carry(slot, region, event)
+            return []
         logged = Logged(
-            event=codec.decode(record.value),
+            event=event,
             region=region,
             tenant=TenantId(headers["ce_hubtenant"].decode()),
             source=source,
@@ -281,6 +303,34 @@ class Machine(Generic[S]):
             self._wrap(slot.envelope, fact, region, (record.offset, index), record, time, src)
             for index, fact in enumerate(facts)
         ]
+
+    def _carry(self, slot: _Slot[S], region: RegionCode, event: StateCarried | GenerationOpened) -> None:
+        """A new generation begins: parts are gathered, and taken up when all have come and are what was left."""
+        if isinstance(event, StateCarried):
+            self._opening.setdefault(region, {})[event.part] = event.content
+            return
+        named = self._opening.pop(region, {})
+        if len(named) != event.parts or carried_hash(named) != event.state_hash:
+            raise ValueError(f"found {len(named)} parts, expected {event.parts} of hash {event.state_hash}")
+        here = slot.envelope.sources
+        opened = self._taken_up(region, event.state_version, named)
+        opened.envelope.sources.update(here)
+        opened.touched = True
+        self._slots[region] = opened
+
+    def _taken_up(self, region: RegionCode, state_version: int, named: dict[str, bytes]) -> _Slot[S]:
+        """The slot of a region from its parts; those that the snapshots of this version lack are to be written."""
+        envelope_bytes = named.pop(_ENVELOPE)
+        if state_version != self.rules.state_version:
+            if not isinstance(self.rules, Upcasting):
+                raise ValueError(f"rules {self.rules.name} cannot read state version {state_version}")
+            named = self.rules.upcast(state_version, named)
+        for part, value in (*named.items(), (_ENVELOPE, envelope_bytes)):
+            key, sha = f"{self.rules.state_version}/{region}/{part}".encode(), hashlib.sha256(value).digest()
+            if self._hashes.get(key) != sha:
+                self._hashes[key], self._unwritten[key] = sha, value
+        envelope = msgspec.msgpack.decode(envelope_bytes, type=_Envelope)
+        return _Slot(self.rules.restore(region, named), envelope)
 
     def _wrap(
         self,
@@ -310,6 +360,18 @@ class Machine(Generic[S]):
             if (kept := compaction_key(fact)) is not None:
                 headers.append(("ce_hubkey", kept.encode()))
         return FactRecord(record.key, codec.encode(fact), headers, record.timestamp_ms, region, position)
+
+
+_CARRIED: Final = (StateCarried, GenerationOpened)
+
+
+def carried_hash(parts: Mapping[str, bytes]) -> str:
+    """What `GenerationOpened` says of the parts before it."""
+    total = hashlib.sha256()
+    for name, content in sorted(parts.items()):
+        total.update(name.encode())
+        total.update(hashlib.sha256(content).digest())
+    return total.hexdigest()
 
 
 _type_headers: dict[type[Any], tuple[str, bytes]] = {}
