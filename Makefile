@@ -40,7 +40,7 @@ bench: $(STAMP) ## rates and latencies, beside a plain agent and a bare loop on 
 	@$(BIN)/hub bench $(ARGS)
 
 chaos: $(STAMP) ## kill workers in the middle of their work and compare what is left with the oracle
-	@$(BIN)/python -m pytest -m chaos tests/chaos $(ARGS)
+	@$(BIN)/python -m pytest -m chaos $(ARGS)
 
 audit: $(STAMP) ## known vulnerabilities in requirements.lock; asks a service on the internet
 	$(BIN)/pip-audit --require-hashes -r requirements.lock

@@ -19,12 +19,14 @@ topics_app = typer.Typer(no_args_is_help=True, help="Topics, users and access ru
 audit_app = typer.Typer(no_args_is_help=True, help="Check the hub by refolding its log.")
 edge_app = typer.Typer(no_args_is_help=True, help="What runs at the provider.")
 match_app = typer.Typer(no_args_is_help=True, help="Duplicate detection, measured.")
+config_app = typer.Typer(no_args_is_help=True, help="What this process would be told by its environment.")
 for group, name in (
     (schemas_app, "schemas"),
     (topics_app, "topics"),
     (audit_app, "audit"),
     (edge_app, "edge"),
     (match_app, "match"),
+    (config_app, "config"),
 ):
     app.add_typer(group, name=name)
 
@@ -103,6 +105,31 @@ def schemas_lock() -> None:
 
     for row in schemas.lock():
         typer.echo(f"{row.id}: {row.subject} version {row.version}")
+
+
+@schemas_app.command("push")
+def schemas_push(as_json: Json = False) -> None:
+    """Bring every schema to the registry at SCHEMA_REGISTRY_URL, under the ids of the lock; safe to repeat."""
+    from hub.connectors.registry_push import push
+    from hub.contracts import schemas
+    from hub.errors import UsageError
+    from hub.settings import Settings
+
+    url = Settings().schema_registry_url
+    if url is None:
+        raise UsageError("SCHEMA_REGISTRY_URL is not set; point it at the registry that is to be filled")
+    held = schemas.registry()
+    _say({"schemas": len(held.rows), "pushed": push(held, url)}, as_json)
+
+
+@config_app.command("show")
+def config_show(as_json: Json = False) -> None:
+    """Show every setting with its value, secrets masked: what a worker and the console would be told here."""
+    from hub.console.settings import ConsoleSettings
+    from hub.settings import Settings
+    from hub.shown_settings import shown
+
+    _say({**shown(ConsoleSettings()), **shown(Settings())}, as_json)
 
 
 @topics_app.command("plan")
@@ -262,6 +289,23 @@ def main() -> None:
     except HubError as problem:
         typer.echo(f"hub: {problem}", err=True)
         raise SystemExit(problem.exit_code) from problem
+    except ValueError as problem:
+        if (told := _told_of_settings(problem)) is None:
+            raise
+        typer.echo(f"hub: the environment cannot be used:\n{told}\nSee `hub config show` for every setting.", err=True)
+        raise SystemExit(2) from problem
+
+
+def _told_of_settings(problem: ValueError) -> str | None:
+    """What is wrong with the environment, or None when that is not what this is about."""
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from hub.shown_settings import faults
+
+    if isinstance(problem, ValidationError) and problem.title.endswith("Settings"):
+        return "\n".join(faults(problem))
+    return f"{problem}; expected JSON" if isinstance(problem, SettingsError) else None
 
 
 if __name__ == "__main__":

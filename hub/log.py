@@ -11,6 +11,7 @@ import json
 import logging
 import secrets
 import sys
+import threading
 import traceback
 from dataclasses import dataclass
 from typing import Final, TextIO
@@ -43,6 +44,7 @@ PARTITIONS_REVOKED: Final = _event("partitions_revoked", logging.INFO, "role", "
 SNAPSHOT_LOADED: Final = _event("snapshot_loaded", logging.INFO, "role", "partition", "next", "parts", "seconds")
 REPLACED: Final = _event("replaced", logging.WARNING, "role", "error")
 REGION_STOPPED: Final = _event("region_stopped", logging.ERROR, "role", "partition", "region", "at", "error")
+HEADER_NAME_UNREADABLE: Final = _event("header_name_unreadable", logging.WARNING, "role")
 READ_MODEL_BEHIND: Final = _event("read_model_behind", logging.WARNING, "partition", "expected", "found")
 WEBHOOK_GIVEN_UP: Final = _event("webhook_given_up", logging.ERROR, "endpoint", "offset")
 WEBHOOK_GONE: Final = _event("webhook_gone", logging.ERROR, "endpoint")
@@ -50,7 +52,8 @@ DAY_SENT: Final = _event("day_sent", logging.INFO, "date")
 LOOP_HANGS: Final = _event("loop_hangs", logging.CRITICAL, "seconds")
 NO_PROGRESS: Final = _event("no_progress", logging.CRITICAL, "role", "seconds", "backlog")
 TENANT_REQUEST: Final = _event("tenant_request", logging.INFO, "tenant", "status", "record", "seconds")
-LIBRARY: Final = _event("library", logging.WARNING, "logger", "message", "error")
+LIBRARY: Final = _event("library", logging.WARNING, "logger", "message", "error", "at")
+UNCAUGHT: Final = _event("uncaught", logging.CRITICAL, "error", "at")
 
 _PROCESS_KEY = secrets.token_bytes(32)
 _key = _PROCESS_KEY
@@ -77,6 +80,10 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+    # Python prints an exception with its message, which may hold a value of a record.
+    sys.excepthook = lambda kind, problem, trace: _log_uncaught(problem)
+    threading.excepthook = lambda args: _log_uncaught(args.exc_value)
+    sys.unraisablehook = lambda args: _log_uncaught(args.exc_value)
 
 
 def log(event: LogEvent, **fields: Value) -> None:
@@ -97,14 +104,25 @@ def place_of(problem: BaseException) -> str:
     return " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames))
 
 
+def _log_uncaught(problem: BaseException | None) -> None:
+    if problem is not None:
+        log(UNCAUGHT, error=type(problem).__name__, at=place_of(problem))
+
+
 class _LibraryHandler(logging.Handler):
-    """Turns a library's warning into our one shape; the arguments of unknown libraries stay out."""
+    """Turns a library's warning into our one shape.
+
+    Of a library that we do not know only the template is told, never what was put into it; and nothing at all where
+    the text was put together before it came here (asyncio does so with the words of an exception). The place in the
+    library's source remains, by which anyone can look up what it says there.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         known = record.name.startswith(_CHATTY_BUT_SAFE)
-        message = record.getMessage() if known else str(record.msg)
+        message = record.getMessage() if known else str(record.msg) if record.args else None
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
         try:
-            log(LIBRARY, logger=record.name, message=message[:500], error=error)
+            place = f"{record.filename}:{record.lineno}"
+            log(LIBRARY, logger=record.name, message=message and message[:500], error=error, at=place)
         except Exception:  # noqa: BLE001  # a handler that raises would end whatever logged
             sys.stderr.write(json.dumps({"event": "library", "logger": record.name}) + "\n")

@@ -1,8 +1,13 @@
 """A log line tells what happened, never to whom."""
 
+import asyncio
+import gc
 import io
 import json
 import logging
+import sys
+import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,10 +16,14 @@ from hub.settings import Settings
 
 
 @pytest.fixture
-def lines() -> io.StringIO:
+def lines() -> Iterator[io.StringIO]:
+    """What the hub says, in a process that is told to log as a worker does."""
+    hooks, handlers = (sys.excepthook, threading.excepthook, sys.unraisablehook), logging.getLogger().handlers
     stream = io.StringIO()
     configure(Settings(), stream)
-    return stream
+    yield stream
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    logging.getLogger().handlers = handlers
 
 
 def test_an_event_is_one_json_line_with_its_fields(lines: io.StringIO) -> None:
@@ -36,6 +45,39 @@ def test_the_arguments_of_a_library_stay_out(lines: io.StringIO) -> None:
     logging.getLogger("some.library").warning("cannot parse %s", "Jansen")
     assert "Jansen" not in lines.getvalue()
     assert json.loads(lines.getvalue())["message"] == "cannot parse %s"
+
+
+def test_a_text_that_a_library_put_together_itself_stays_out_whole(lines: io.StringIO) -> None:
+    """asyncio quotes the exception of a task that nobody awaited; the place in its source is told instead."""
+
+    async def fails() -> None:
+        raise ValueError("Jansen")
+
+    async def forgets() -> None:
+        task = asyncio.create_task(fails())
+        await asyncio.sleep(0)
+        del task
+        gc.collect()
+
+    asyncio.run(forgets())
+    line = json.loads(lines.getvalue())
+    assert (line["logger"], line["error"], line["message"]) == ("asyncio", "ValueError", None)
+    assert line["at"].startswith("base_events.py:")
+    assert "Jansen" not in lines.getvalue()
+
+
+def test_an_exception_that_nobody_caught_is_told_by_its_place(lines: io.StringIO) -> None:
+    """In a thread too; Python itself would print its message."""
+
+    def fails() -> None:
+        raise ValueError("Jansen")
+
+    thread = threading.Thread(target=fails)
+    thread.start()
+    thread.join()
+    line = json.loads(lines.getvalue())
+    assert (line["event"], line["error"]) == ("uncaught", "ValueError") and line["at"].startswith("test_log.py:")
+    assert "Jansen" not in lines.getvalue()
 
 
 def test_an_exception_is_named_by_place_and_not_by_message() -> None:

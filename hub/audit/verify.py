@@ -4,13 +4,16 @@ It is the test of tests and a product: an entitled auditor runs it on their own 
 rules with the hub, and nothing of the hub's input and output.
 """
 
-import base64
+import contextlib
 import hashlib
-import json
+import os
+import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,9 +63,8 @@ class Verdict:
             self.differences.append(difference)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One record of a dumped topic."""
+class Row(msgspec.Struct, frozen=True):
+    """One record of a dumped topic. What the dump decoded for people is passed over."""
 
     partition: int
     offset: int
@@ -72,25 +74,49 @@ class Row:
     value: bytes | None
 
 
+class _Line(msgspec.Struct):
+    partition: int
+    offset: int
+    timestamp: int
+    key: str | None
+    headers: dict[str, str]
+    value_base64: bytes | None
+
+
+_line: Final = msgspec.json.Decoder(_Line).decode
+_PLACE: Final = re.compile(rb'\{"partition": ?([0-9]+), ?"offset": ?([0-9]+)')
+"""How a row of a dump begins; DESIGN "What can be seen from outside" gives the order of its fields."""
+
+
 def read_topic(dump: Path, topic: str, partition: int | None = None) -> Iterator[Row]:
     """Records of `topics/<topic>.jsonl` in partition and offset order, all or of one partition; none if not dumped."""
+    for at, _, line in _lines(dump, topic):
+        if partition is None or at == partition:
+            row = _row(dump, topic, line)
+            yield Row(row.partition, row.offset, row.timestamp, row.key or "", row.headers, row.value_base64)
+
+
+def _lines(dump: Path, topic: str) -> Iterator[tuple[int, int, bytes]]:
+    """Partition, offset and text of each row: most rows are of another partition, and need no more than that."""
     path = dump / "topics" / f"{topic}.jsonl"
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for line in lines:
-            row = json.loads(line)
-            if partition is not None and row["partition"] != partition:
-                continue
-            value = row["value_base64"]
-            yield Row(
-                row["partition"],
-                row["offset"],
-                row["timestamp"],
-                row["key"] or "",
-                row["headers"],
-                None if value is None else base64.b64decode(value),
-            )
+            if begin := _PLACE.match(line):
+                yield int(begin[1]), int(begin[2]), line
+            else:
+                row = _row(dump, topic, line)
+                yield row.partition, row.offset, line
+
+
+def _row(dump: Path, topic: str, line: bytes) -> _Line:
+    try:
+        return _line(line)
+    except msgspec.DecodeError as problem:
+        raise UsageError(
+            f"{dump}/topics/{topic}.jsonl holds a line that is no record of a dump ({problem}); dump again"
+        ) from problem
 
 
 def reference_of(dump: Path) -> Reference:
@@ -102,28 +128,64 @@ def reference_of(dump: Path) -> Reference:
 
 
 def verify_dump(dump: Path) -> Verdict:
-    """Refold every log of a dump and compare it with the facts and snapshots beside it, partitions side by side."""
+    """Refold every log of a dump and compare it with the facts and snapshots beside it, partitions side by side.
+
+    UsageError when the folder is no whole dump.
+    """
     reference = reference_of(dump)
-    jobs = [
-        (fold.name, partition)
-        for fold in FOLDS.values()
-        for partition in range(reference.log_partitions if fold.log_topic == REGION_LOG else 1)
-    ]
-    log = dump / "topics" / f"{REGION_LOG}.jsonl"
-    if not log.exists() or log.stat().st_size < SIDE_BY_SIDE_BYTES_MIN:
-        return _joined([verify_partition(dump, *job) for job in jobs])
-    # Plain child programs: whoever calls may hold threads of a Kafka client, which a fork would copy in any state.
-    program = [sys.executable, "-m", "hub.audit.verify", str(dump)]
-    running = [subprocess.Popen([*program, *map(str, job)], stdout=subprocess.PIPE) for job in jobs[1:]]  # noqa: S603
-    verdicts = [verify_partition(dump, *jobs[0])]
-    for job, process in zip(jobs[1:], running, strict=True):
-        told, _ = process.communicate()
-        if process.returncode:
-            raise HubError(
-                f"the refold of {job[0]}, partition {job[1]}, ended with status {process.returncode}; see above"
+    for fold in FOLDS.values():
+        if not (dump / "topics" / f"{fold.log_topic}.jsonl").exists():
+            raise UsageError(
+                f"found no topics/{fold.log_topic}.jsonl in {dump}, without which nothing can be said; dump again"
             )
-        verdicts.append(msgspec.json.decode(told, type=Verdict))
+    jobs = [(fold.name, number) for fold in FOLDS.values() for number in range(_partitions(fold, reference))]
+    if (dump / "topics" / f"{REGION_LOG}.jsonl").stat().st_size < SIDE_BY_SIDE_BYTES_MIN:
+        return _joined([_strays(dump, reference), *(verify_partition(dump, *job) for job in jobs)])
+    with contextlib.ExitStack() as running:
+        others = [running.enter_context(_beside(dump, *job)) for job in jobs[1:]]
+        verdicts = [_strays(dump, reference), verify_partition(dump, *jobs[0])]
+        for job, process in zip(jobs[1:], others, strict=True):
+            assert process.stdout is not None
+            told = process.stdout.read()
+            if process.wait():
+                raise HubError(
+                    f"the refold of {job[0]}, partition {job[1]}, ended with status {process.returncode}; see above"
+                )
+            verdicts.append(msgspec.json.decode(told, type=Verdict))
     return _joined(verdicts)
+
+
+@contextlib.contextmanager
+def _beside(dump: Path, fold_name: str, partition: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """A refold in a program of its own, that ends with us: it watches its standard input, which we hold open.
+
+    No fork: whoever calls may hold threads of a Kafka client, which a fork would copy in any state. A session of its
+    own, so that Ctrl-C comes to us alone.
+    """
+    program = [sys.executable, "-m", "hub.audit.verify", str(dump), fold_name, str(partition)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(program, stdin=pipe, stdout=pipe, start_new_session=True) as process:  # noqa: S603
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _partitions(fold: Fold, reference: Reference) -> int:
+    return reference.log_partitions if fold.log_topic == REGION_LOG else 1
+
+
+def _strays(dump: Path, reference: Reference) -> Verdict:
+    """Records beyond the partitions of the tables: no worker reads them, but somebody else might believe them."""
+    verdict = Verdict()
+    for fold in FOLDS.values():
+        count = _partitions(fold, reference)
+        for topic in (fold.log_topic, fold.facts_topic, fold.snapshots_topic):
+            for partition, offset, _ in _lines(dump, topic):
+                if partition >= count:
+                    place, said = f"{partition}/{offset}", f"none beyond the {count} partition(s) of the tables"
+                    verdict.tell(Difference(topic, place, "a record", said))
+    return verdict
 
 
 def verify_partition(dump: Path, fold_name: str, partition: int) -> Verdict:
@@ -173,6 +235,7 @@ def _verify_partition(
     snapshots: list[Row],
     verdict: Verdict,
 ) -> None:
+    _check_holes(fold, log, verdict)
     markers = _markers(fold, snapshots)
     expected: dict[str, FactRecord] = {}
     hashes: dict[int, str] = {}
@@ -190,6 +253,14 @@ def _verify_partition(
             verdict.tell(Difference(fold.snapshots_topic, f"{row.partition}/{row.offset}", marker.hash, want))
     if markers:
         _compare_parts(fold, snapshots, markers[max(markers)][1], verdict)
+
+
+def _check_holes(fold: Fold, log: list[Row], verdict: Verdict) -> None:
+    """Our logs have no gaps in their offsets: a record that is gone need not show in any fact."""
+    for before, row in pairwise(log):
+        if row.offset != before.offset + 1:
+            missing = f"{row.partition}/{before.offset + 1}"
+            verdict.tell(Difference(fold.log_topic, missing, f"offset {row.offset}", "the record in between"))
 
 
 def _compare_facts(fold: Fold, facts: list[Row], expected: dict[str, FactRecord], verdict: Verdict) -> None:
@@ -246,5 +317,12 @@ def _short(value: bytes) -> str:
     return f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()[:16]}"
 
 
+def _end_with_parent() -> None:
+    """Nobody waits for the answer once the other end of our standard input is gone."""
+    os.read(0, 1)
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.stdout.buffer.write(msgspec.json.encode(verify_partition(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))))

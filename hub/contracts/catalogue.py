@@ -228,7 +228,11 @@ HUB_PRINCIPALS: Final = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSO
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic as it must exist. `sensitivity`: open, business, client (pseudonymous), encoding (match fold only)."""
+    """One topic as it must exist. `sensitivity`: open, business, client (pseudonymous), encoding (match fold only).
+
+    `uncompressed`: the broker takes any compression and keeps the bytes plain, so that the bound on a record holds for
+    what a reader gets, and a reader needs no codec that some vendor's client happens to have.
+    """
 
     name: str
     partitions: int
@@ -241,6 +245,7 @@ class Topic:
     key: str
     compacted: bool = False
     append_time: bool = False
+    uncompressed: bool = False
     bytes_max: int = INBOX_BYTES_MAX
 
     @property
@@ -258,6 +263,7 @@ class Topic:
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.bytes_max),
             "message.timestamp.type": "LogAppendTime" if self.append_time else "CreateTime",
+            "compression.type": "uncompressed" if self.uncompressed else "producer",
         }
 
 
@@ -377,6 +383,7 @@ def _own(row: Tenant) -> Iterator[Topic]:
             carries=sent,
             key="record id",
             append_time=True,
+            uncompressed=True,
         )
         yield topic(
             dead_letters(row.tenant),

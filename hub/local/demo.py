@@ -7,7 +7,6 @@ import os
 import secrets
 import signal
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -15,10 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -31,8 +29,9 @@ from hub.errors import WorldUnavailable
 from hub.local.dump import dump_redis, dump_topics
 from hub.local.kafka import KafkaCluster
 from hub.local.ports import LOOPBACK, free_ports
-from hub.local.processes import Workers
+from hub.local.processes import Workers, remove_folder, scratch_folder
 from hub.local.provision import apply
+from hub.local.rest import wait_until_idle
 from hub.local.simulator import national
 from hub.local.simulator.live import Live
 from hub.local.simulator.tenants import connect
@@ -55,10 +54,8 @@ PRINCIPALS: Final[Mapping[str, str]] = {
     "webhooks": catalogue.WEBHOOKS,
 }
 """Kafka user of each role. A test holds it equal to the workers' own list, whose import would cost a second here."""
+ASKED_TO_END: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_S: Final = 60.0
-IDLE_S: Final = 120.0
-QUIET_S: Final = 0.6
-"""How long the logs must not grow before the hub counts as idle."""
 AUDITOR: Final = "auditor"
 AUDITOR_RULES: Final = "%R~* -@all +@read +ping +hello +auth +client|setinfo +client|setname +select"
 """Reads every key of the read model, for the dump."""
@@ -102,12 +99,13 @@ class Stack:
 
 def run_demo(options: DemoOptions) -> int:
     """Run it; the exit code. 0: every input has its receipt and the oracle agrees."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in ASKED_TO_END:  # Ctrl-C too: a shell that starts us in the background has switched it off
+        signal.signal(number, _interrupt)
     quiet = options.as_json or not sys.stderr.isatty()
     screen = Console(stderr=True, quiet=options.as_json)
     try:
-        with tempfile.TemporaryDirectory(prefix="kraamzorg-demo-") as scratch:
-            folder = options.dump or Path(scratch) / "dump"
+        with _scratch("kraamzorg-demo-") as scratch:
+            folder = options.dump or scratch / "dump"
             summary = _run(options, folder, screen, quiet)
     except KeyboardInterrupt:
         screen.print("stopped")
@@ -116,7 +114,19 @@ def run_demo(options: DemoOptions) -> int:
 
 
 def _interrupt(number: int, _: object) -> None:
+    for again in ASKED_TO_END:  # once is enough: an end that is interrupted itself is the guardian's to finish
+        signal.signal(again, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+@contextmanager
+def _scratch(prefix: str) -> Iterator[Path]:
+    """A folder of ours alone that goes with us, also after kill -9."""
+    folder = scratch_folder(prefix)
+    try:
+        yield folder
+    finally:
+        remove_folder(folder)
 
 
 def _run(options: DemoOptions, folder: Path, screen: Console, quiet: bool) -> Summary:
@@ -138,7 +148,7 @@ def _run(options: DemoOptions, folder: Path, screen: Console, quiet: bool) -> Su
             live = Live(nation, tenants, tell)
             try:
                 _live_through(live, options)
-                wait_until_idle(stack.kafka.admin(), nation.reference.log_partitions)
+                wait_until_idle(stack.kafka.admin(), nation.reference, stack.valkey.url(AUDITOR))
             except WorldUnavailable:
                 if options.dump is not None:  # what there is tells why
                     dump_topics(folder, stack.auditor())
@@ -185,7 +195,7 @@ def _quiet_end() -> Iterator[None]:
 
 def prepare(running: ExitStack, folder: Path) -> Stack:
     """Valkey, and the page that reads it: they need no Kafka, so they start while Kafka does."""
-    keys = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="kraamzorg-keys-")))
+    keys = running.enter_context(_scratch("kraamzorg-keys-"))
     users = (("read-model", RULES["read-model"]), ("console", RULES["console"]), (AUDITOR, AUDITOR_RULES))
     valkey = running.enter_context(Valkey([ValkeyUser(name, secrets.token_hex(24), rules) for name, rules in users]))
     workers = running.enter_context(Workers(folder / "output.jsonl"))
@@ -201,8 +211,11 @@ def prepare(running: ExitStack, folder: Path) -> Stack:
     return Stack(kafka, valkey, workers, folder, keys, f"http://{LOOPBACK}:{console_port}/", health)
 
 
-def start_hub(stack: Stack, reference: Reference) -> None:
-    """Topics, users and rules, then every worker with no more than its own passwords; returns when all are ready."""
+def start_hub(stack: Stack, reference: Reference, limits: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Topics, users and rules, then every worker with no more than its own passwords; returns when all are ready.
+
+    `limits`: settings (`HUB_LIMITS__…`) for the workers, for tests that cannot wait as long as a deployment may.
+    """
     kafka = stack.kafka
     stack.passwords = {name: secrets.token_hex(24) for name in catalogue.principals(reference)}
     apply(kafka.bootstrap, {**stack.passwords, kafka.admin_user: kafka.admin_password}, reference)
@@ -214,6 +227,7 @@ def start_hub(stack: Stack, reference: Reference) -> None:
             "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,
             "HUB_CREDENTIALS_FILE": str(keys),
             "HUB_HEALTH_PORT": stack.health[name].rsplit(":", 1)[1],
+            **limits,
         }
         if "read-model" in roles:
             env["REDIS_URL"] = stack.valkey.url("read-model")
@@ -249,49 +263,6 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
-
-
-def wait_until_idle(admin: AdminClient, log_partitions: int) -> None:
-    """Until no log grows any more and every relay has acknowledged all of it. WorldUnavailable when that takes long."""
-    logs = {
-        catalogue.REGION_LOG: log_partitions,
-        catalogue.REGION_FACTS: log_partitions,
-        catalogue.IDENTITY_LOG: 1,
-        catalogue.LINKS: 1,
-    }
-    give_up_at = time.monotonic() + IDLE_S
-    before: dict[tuple[str, int], int] = {}
-    since = time.monotonic()
-    behind: list[str] = []
-    while time.monotonic() < give_up_at:
-        ends = _ends(admin, logs)
-        if ends != before:
-            before, since = ends, time.monotonic()
-        elif time.monotonic() - since >= QUIET_S:
-            behind = [
-                f"{group} {topic}/{number}"
-                for group in ("hub.intake.g1", "hub.delivery.g1", "hub.delivery.g1.compacted")
-                for (topic, number), offset in _committed(admin, group).items()
-                if (topic, number) in ends and offset < ends[topic, number]
-            ]
-            if not behind:
-                return
-        time.sleep(0.1)
-    raise WorldUnavailable(
-        f"the hub did not come to rest within {IDLE_S:.0f} s; behind: {', '.join(behind) or 'the logs grow'}"
-    )
-
-
-def _ends(admin: AdminClient, topics: Mapping[str, int]) -> dict[tuple[str, int], int]:
-    asked = {
-        TopicPartition(name, number): OffsetSpec.latest() for name, count in topics.items() for number in range(count)
-    }
-    return {(tp.topic, tp.partition): future.result().offset for tp, future in admin.list_offsets(asked).items()}
-
-
-def _committed(admin: AdminClient, group: str) -> dict[tuple[str, int], int]:
-    [future] = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
-    return {(tp.topic, tp.partition): tp.offset for tp in future.result().topic_partitions or []}
 
 
 def _write_metrics(stack: Stack, path: Path) -> None:

@@ -21,6 +21,7 @@ from hub.contracts import catalogue, codec, tables
 from hub.contracts.schemas import registry
 from hub.domain.reference import Reference
 from hub.errors import WorldUnavailable
+from hub.local.control import tables_held
 from hub.settings import Settings
 
 ANSWER_S: Final = 30.0
@@ -132,18 +133,10 @@ def _key(client: "redis.Redis", key: str) -> dict[str, Any]:
 
 
 def _tables_in_force(consumer: Consumer) -> Reference:
-    newest: dict[int, bytes] = {}
-
-    def keep(message: Message) -> None:
-        kind, _, number = (message.key() or b"").decode().partition("/")
-        value = message.value()
-        if kind == "tables" and value is not None:
-            newest[int(number)] = bytes(value)
-
-    _read(consumer, {catalogue.CONTROL: 1}, keep)
-    if not newest:
+    held = tables_held(consumer)
+    if not held:
         raise WorldUnavailable(f"topic {catalogue.CONTROL} holds no tables; run `hub topics apply` first")
-    return tables.parse(newest[max(newest)])
+    return tables.parse(held[max(held)])
 
 
 def _read(consumer: Consumer, topics: Mapping[str, int], take: Callable[[Message], None]) -> None:
@@ -174,11 +167,19 @@ def _write_row(out: BinaryIO, message: Message) -> None:
         "offset": message.offset(),
         "timestamp": message.timestamp()[1],
         "key": None if key is None else bytes(key).decode(errors="replace"),
-        "headers": {name: _text(content) for name, content in message.headers() or []},
+        "headers": _headers(message),
         "value_base64": held,  # msgspec writes bytes as Base64
         "value": _decoded(str(message.topic()), held),
     }
     out.write(msgspec.json.encode(row) + b"\n")
+
+
+def _headers(message: Message) -> dict[str, str]:
+    try:
+        held = message.headers() or []
+    except SystemError:  # a header's name is no UTF-8, and the client hands over none of them then
+        return {}
+    return {name: _text(content) for name, content in held}
 
 
 def _text(content: Any) -> str:

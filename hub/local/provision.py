@@ -1,15 +1,17 @@
 """Makes topics, users and access rules of a cluster what the catalogue says, and hands the tables to the workers.
 
 Safe to repeat: what is right stays, what is missing comes, access that the catalogue does not grant goes. Nothing is
-ever deleted that holds data, and a log with another number of partitions is refused, not changed.
+ever deleted that holds data, and a log with another number of partitions is refused, not changed. So are tables that
+say something else under a version that workers have seen: two workers would route by different tables.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -30,6 +32,7 @@ from confluent_kafka.admin import (
 from hub.contracts import catalogue, tables
 from hub.domain.reference import Reference
 from hub.errors import PartitionCountChanged, UsageError, WorldUnavailable
+from hub.local.control import key_of, tables_held
 
 ADMIN: Final = "admin"
 ANSWER_S: Final = 60.0
@@ -63,8 +66,9 @@ def apply(
 ) -> Applied:
     """Make it so. `passwords`: by principal, the administrator's among them; `extra`: settings of the client (TLS).
 
-    UsageError when a password is missing, PartitionCountChanged for a log of another size, WorldUnavailable when the
-    cluster does not answer or refuses the administrator.
+    UsageError when a password is missing or the tables contradict those in force, PartitionCountChanged for a log of
+    another size, WorldUnavailable when the cluster does not answer or refuses the administrator. Nothing is changed
+    before all of that is known.
     """
     missing = [name for name in (ADMIN, *catalogue.principals(reference)) if name not in passwords]
     if missing:
@@ -81,11 +85,16 @@ def apply(
     }
     admin = AdminClient(config)
     try:
+        found = {name: len(topic.partitions) for name, topic in admin.list_topics(timeout=ANSWER_S).topics.items()}
+        _check_sizes(found, reference)
+        held = _tables_held(config) if catalogue.CONTROL in found else {}
+        _check_tables(held, reference)
         users = _users(admin, reference, passwords)
-        topics = _topics(admin, reference)
+        topics = _topics(admin, found, reference)
         added, removed = _rules(admin, reference)
         _wait(users.values())
-        _publish_tables(config, reference)
+        if reference.version not in held:
+            _publish_tables(config, reference)
     except KafkaException as problem:
         error = problem.args[0]
         raise WorldUnavailable(
@@ -105,16 +114,65 @@ def _users(admin: AdminClient, reference: Reference, passwords: Mapping[str, str
     return asked
 
 
-def _topics(admin: AdminClient, reference: Reference) -> int:
-    found = admin.list_topics(timeout=ANSWER_S).topics
-    wanted = list(catalogue.topics_for(reference))
-    for topic in wanted:
-        held = found.get(topic.name)
-        if held is not None and len(held.partitions) != topic.partitions:
+def _check_sizes(found: Mapping[str, int], reference: Reference) -> None:
+    for topic in catalogue.topics_for(reference):
+        if (held := found.get(topic.name, topic.partitions)) != topic.partitions:
             raise PartitionCountChanged(
-                f"topic {topic.name} has {len(held.partitions)} partitions, the tables say {topic.partitions}; inside "
+                f"topic {topic.name} has {held} partitions, the tables say {topic.partitions}; inside "
                 "a generation the count never changes: restore the topic, or open a new generation"
             )
+
+
+def _tables_held(config: Mapping[str, Any]) -> dict[int, bytes]:
+    consumer = Consumer(
+        {
+            **config,
+            "group.id": "hub.topics",  # never joined
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "message.max.bytes": catalogue.INBOX_BYTES_MAX,
+        }
+    )
+    try:
+        return tables_held(consumer)
+    finally:
+        consumer.close()
+
+
+def _check_tables(held: Mapping[int, bytes], reference: Reference) -> None:
+    """Refuse what no worker could follow: another content of a version, an older version, a region that moves."""
+    if not held:
+        return
+    newest = max(held)
+    if reference.version < newest:
+        raise UsageError(
+            f"the tables are version {reference.version}, version {newest} is in force; "
+            f"give changed tables version {newest + 1}"
+        )
+    before, now = tables.parse(held[newest]), tables.parse(tables.render(reference))
+    if now.version == newest and now != before:
+        raise UsageError(
+            f"the tables differ from the version {newest} that is in force, in {_where(before, now)}; a version "
+            f"never changes: give changed tables version {newest + 1}"
+        )
+    for row in before.regions:
+        moved = now.region.get(row.code)
+        if moved is not None and moved.partition != row.partition:
+            raise UsageError(
+                f"region {row.code} moves from log partition {row.partition} to {moved.partition}; its order "
+                "would break: leave it where it is, or open a new generation"
+            )
+
+
+def _where(before: Reference, after: Reference) -> str:
+    """The tables that differ, by name."""
+    names = [field.name for field in fields(Reference) if getattr(before, field.name) != getattr(after, field.name)]
+    return ", ".join(names)
+
+
+def _topics(admin: AdminClient, found: Mapping[str, int], reference: Reference) -> int:
+    wanted = list(catalogue.topics_for(reference))
     new = [NewTopic(t.name, t.partitions, -1, config=t.config) for t in wanted if t.name not in found]
     for part in _batches(new):
         _wait(admin.create_topics(part, operation_timeout=ANSWER_S, request_timeout=ANSWER_S).values())
@@ -137,22 +195,34 @@ def _topics(admin: AdminClient, reference: Reference) -> int:
 
 def _rules(admin: AdminClient, reference: Reference) -> tuple[int, int]:
     wanted = dict.fromkeys(_rule(acl) for acl in catalogue.acls_for(reference))
-    everything = AclBindingFilter(
-        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
-    )
-    held = admin.describe_acls(everything, request_timeout=ANSWER_S).result()
-    found = {
-        (b.principal.removeprefix("User:"), b.restype, b.name, b.resource_pattern_type, b.operation)
-        for b in held
-        if b.permission_type is AclPermissionType.ALLOW
-    }
+    found = _rules_held(admin)
     added = [_binding(rule) for rule in wanted if rule not in found]
     for part in _batches(added):
         _wait(admin.create_acls(part, request_timeout=ANSWER_S).values())
     gone = sorted(found - wanted.keys(), key=str)
     for part in _batches([_filter(rule) for rule in gone]):
         _wait(admin.delete_acls(part, request_timeout=ANSWER_S).values())
+    # The controller has them now; the brokers take a moment, in which a worker that starts would be turned away.
+    give_up_at = time.monotonic() + ANSWER_S
+    while _rules_held(admin) != wanted.keys():
+        if time.monotonic() > give_up_at:
+            raise WorldUnavailable(
+                f"the brokers did not take over the access rules within {ANSWER_S:.0f} s; apply again"
+            )
+        time.sleep(0.05)
     return len(added), len(gone)
+
+
+def _rules_held(admin: AdminClient) -> set[_Rule]:
+    everything = AclBindingFilter(
+        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+    )
+    held = admin.describe_acls(everything, request_timeout=ANSWER_S).result()
+    return {
+        (b.principal.removeprefix("User:"), b.restype, b.name, b.resource_pattern_type, b.operation)
+        for b in held
+        if b.permission_type is AclPermissionType.ALLOW
+    }
 
 
 def _rule(acl: catalogue.Acl) -> _Rule:
@@ -182,7 +252,7 @@ def _publish_tables(config: Mapping[str, Any], reference: Reference) -> None:
     producer.produce(
         catalogue.CONTROL,
         tables.render(reference),
-        f"tables/{reference.version}".encode(),
+        key_of(reference.version).encode(),
         partition=0,
         on_delivery=delivered,
     )

@@ -15,8 +15,8 @@ from typing import NoReturn, Protocol
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 
 from hub.errors import HubError
-from hub.log import PARTITIONS_ASSIGNED, PARTITIONS_REVOKED, log
-from hub.streams import crash
+from hub.log import HEADER_NAME_UNREADABLE, PARTITIONS_ASSIGNED, PARTITIONS_REVOKED, log
+from hub.streams import crash, header_names
 from hub.streams.connection import Connection
 from hub.streams.metrics import LAG, LATENCY
 
@@ -91,13 +91,22 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
         """Poll until `stopping`; each poll goes through `hand_over` and back before the next."""
         try:
             while not stopping():
-                polled = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=self._limits.poll_records_max)
+                polled = await self._poll()
                 async with self._lock:
                     await self._take(polled, hand_over)
         except Exception as problem:  # noqa: BLE001  # the one loop: nothing that leaves it may acknowledge anything
             self._die(self.job.name, _reason(problem), problem)
         finally:
             self._finished.set()
+
+    async def _poll(self) -> Polled:
+        try:
+            polled: Polled = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=self._limits.poll_records_max)
+        except UnicodeDecodeError:
+            log(HEADER_NAME_UNREADABLE, role=self.job.name)
+            header_names.tolerate()
+            polled = {}
+        return polled
 
     async def stop(self) -> None:
         """Wait for the batch in hand, settle, leave the group."""

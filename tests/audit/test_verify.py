@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hub.__main__ import app
+from hub.audit import verify
 from hub.audit.verify import verify_dump
 from hub.contracts import catalogue, tables
 from hub.errors import UsageError
@@ -149,6 +152,36 @@ def test_a_changed_part_of_a_snapshot_is_named(dump: Dump) -> None:
     assert [d.topic for d in verify_dump(dump.write()).differences] == [catalogue.REGION_SNAPSHOTS]
 
 
+@pytest.mark.parametrize("topic", [catalogue.REGION_LOG, catalogue.REGION_FACTS, catalogue.MATCH_SNAPSHOTS])
+def test_a_record_beyond_the_partitions_of_the_tables_is_named(dump: Dump, topic: str) -> None:
+    """No worker reads it; whoever trusts the topic might."""
+    dump.topics[topic].append(dict(dump.topics[topic][0], partition=7, offset=41))
+    assert [(d.topic, d.position) for d in verify_dump(dump.write()).differences] == [(topic, "7/41")]
+
+
+def test_a_record_that_is_gone_from_the_log_is_named_even_if_no_fact_follows_from_it(dump: Dump) -> None:
+    """Offsets of our logs have no gaps."""
+    log = dump.topics[catalogue.IDENTITY_LOG]
+    gone = log.pop(40)
+    told = {(d.topic, d.position) for d in verify_dump(dump.write()).differences}
+    assert (catalogue.IDENTITY_LOG, f"0/{gone['offset']}") in told
+
+
+def test_a_large_dump_is_refolded_side_by_side_to_the_same_verdict(dump: Dump, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By programs of their own, one for each partition but the first."""
+    bend_value(dump.topics[catalogue.REGION_FACTS][50])
+    alone = verify_dump(dump.write())
+    monkeypatch.setattr(verify, "SIDE_BY_SIDE_BYTES_MIN", 0)
+    assert verify_dump(dump.folder) == alone and not alone.equal
+
+
+def test_a_refold_beside_ends_when_nobody_waits_for_it_any_more(dump: Dump) -> None:
+    """Its standard input is the thread on which it hangs."""
+    program = [sys.executable, "-m", "hub.audit.verify", str(dump.write()), "region", "0"]
+    with subprocess.Popen(program, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        assert process.wait(30) == 1 and process.stdout is not None and process.stdout.read() == b""
+
+
 def test_the_command_says_equal_or_where_not(dump: Dump) -> None:
     """Exit 0 with `equal`; exit 1 with the position on standard output."""
     run = CliRunner()
@@ -163,3 +196,15 @@ def test_a_folder_that_is_no_dump_is_refused(tmp_path: Path) -> None:
     """With what to do instead."""
     with pytest.raises(UsageError, match="dump again"):
         verify_dump(tmp_path)
+
+
+def test_half_a_dump_is_refused(dump: Dump) -> None:
+    """A log that is missing, or cut off in the middle of a line, must not look like agreement."""
+    folder = dump.write()
+    log = folder / "topics" / f"{catalogue.REGION_LOG}.jsonl"
+    log.write_text(log.read_text("utf-8")[:-100], "utf-8")
+    with pytest.raises(UsageError, match=r"no record of a dump .*dump again"):
+        verify_dump(folder)
+    log.unlink()
+    with pytest.raises(UsageError, match="found no topics/region-log"):
+        verify_dump(folder)

@@ -251,6 +251,14 @@ def test_a_plan_that_contradicts_itself_or_its_envelope_is_refused() -> None:
     assert world.given(concurs(FIRST_INSURER), INS_1)[0].code == "unknown_plan_version"
 
 
+def test_an_insurer_that_does_not_lead_in_the_region_concurs_in_vain() -> None:
+    """Two lead (rule 31); the code says who may."""
+    world = region((ROOS, ALFA, 5000))
+    world.given(adopted(), KSV)
+    said = world.given(concurs(Uzovi("9107")), TenantId("ins-9107"))[0]
+    assert (said.code, said.pointer) == ("not_a_lead_insurer", "/insurer")
+
+
 def test_who_does_not_acknowledge_the_plan_in_time_is_a_finding_until_it_does() -> None:
     """Every provider is told, and acknowledges (rule 31)."""
     world = region((ROOS, ALFA, 5000))

@@ -102,6 +102,33 @@ def test_a_log_of_another_size_is_refused(cluster: Cluster) -> None:
         apply(cluster.kafka.bootstrap, cluster.passwords, replace(TABLES, log_partitions=3))
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            replace(TABLES, version=4, postcodes=TABLES.postcodes[:1]),
+            "version 4 .* in postcodes; .* version 5",
+        ),
+        (replace(TABLES, version=4, tenants=TABLES.tenants[:2], key_epochs=(1, 2)), "in tenants, key_epochs"),
+        (replace(TABLES, version=3), "version 3, version 4 is in force; give changed tables version 5"),
+        (
+            replace(TABLES, version=5, regions=(replace(TABLES.regions[0], partition=1), TABLES.regions[1])),
+            "region KSV-01 moves from log partition 0 to 1",
+        ),
+    ],
+)
+def test_tables_that_contradict_those_in_force_are_refused_and_change_nothing(
+    cluster: Cluster, tmp_path: Path, changed: Reference, said: str
+) -> None:
+    """A version never changes, none comes back, and no region moves: a worker may have read the tables already."""
+    in_force = replace(TABLES, version=4)
+    apply(cluster.kafka.bootstrap, cluster.passwords, in_force)
+    with pytest.raises(UsageError, match=said):
+        apply(cluster.kafka.bootstrap, cluster.passwords, changed)
+    assert dump_topics(tmp_path, cluster.login(catalogue.AUDITOR)) == in_force
+    assert apply(cluster.kafka.bootstrap, cluster.passwords, in_force).rules_removed == 0
+
+
 def test_a_missing_password_is_named_before_anything_changes(cluster: Cluster) -> None:
     """The message names the principal and never a password."""
     held = {name: word for name, word in cluster.passwords.items() if name != ALFA}

@@ -1,0 +1,133 @@
+"""When a hub is at rest: every hop has taken all that lies before it, and nothing has come since.
+
+Nobody's word is asked for this, neither a worker's nor its group's: who is dead, or waits for a dead member's session
+to end, says nothing. What counts is what survives a kill: the offsets that a relay or a fold has committed (a fold
+commits with its snapshot, after the facts below it are acknowledged), and the positions that the read model keeps in
+Redis. So this holds whoever was killed and whoever has not come back yet.
+
+Why one look is enough: the ends of all logs are read before and after the positions. If every position has reached the
+earlier ends and the later ends are the same, then at that moment no record lay before anybody, and what a hop would
+have written for the last record it took was written before it committed. Nothing is left that could move, but repeats
+of what was written already.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import redis
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from hub.contracts import catalogue
+from hub.domain.reference import Reference
+from hub.errors import WorldUnavailable
+
+REST_S: Final = 120.0
+"""How long nothing at all may move before the wait is given up: a dead member's session, a load and a snapshot, and
+room for a busy machine."""
+LOOK_S: Final = 0.2
+ANSWER_S: Final = 30.0
+SHOWN_MAX: Final = 8
+POSITIONS: Final = "hub:positions"
+"""Where the read model keeps its positions (hub/streams/read_model.py)."""
+
+Place = tuple[str, int]
+Offsets = Mapping[Place, int]
+
+
+def hops(reference: Reference, generation: int = 1) -> dict[str, tuple[str, ...]]:
+    """Consumer group → the topics that it takes, for every hop that commits. A test holds it equal to the workers'."""
+    inboxes = tuple(topic.name for topic in catalogue.topics_for(reference) if topic.append_time and _is_inbox(topic))
+    return {
+        f"hub.intake.g{generation}": (*inboxes, catalogue.LINKS, catalogue.REGION_FACTS),
+        f"hub.region.g{generation}": (catalogue.REGION_LOG,),
+        f"hub.duplicates.g{generation}": (catalogue.IDENTITY_LOG,),
+        f"hub.delivery.g{generation}": (catalogue.REGION_FACTS,),
+        f"hub.delivery.g{generation}.compacted": (catalogue.REGION_FACTS,),
+    }
+
+
+def wait_until_idle(admin: AdminClient, reference: Reference, redis_url: str) -> None:
+    """Return once the hub is at rest. WorldUnavailable names who is behind when nothing has moved for REST_S."""
+    seen: object = None
+    since = time.monotonic()
+    while True:
+        behind, state = look(admin, reference, redis_url)
+        if not behind:
+            return
+        now = time.monotonic()
+        if state != seen:
+            seen, since = state, now
+        elif now - since > REST_S:
+            shown = ", ".join(behind[:SHOWN_MAX]) + (", …" if len(behind) > SHOWN_MAX else "")
+            raise WorldUnavailable(
+                f"the hub did not come to rest: nothing has moved for {REST_S:.0f} s, and behind are {shown}. "
+                "See what those workers logged."
+            )
+        time.sleep(LOOK_S)
+
+
+def look(admin: AdminClient, reference: Reference, redis_url: str) -> tuple[list[str], object]:
+    """Who is behind, in words, and all that was seen, to compare with the next look. Nobody behind: at rest."""
+    topics = {
+        topic.name: topic.partitions
+        for topic in catalogue.topics_for(reference)
+        if any(topic.name in taken for taken in hops(reference).values())
+    }
+    try:
+        before = _ends(admin, topics)
+        positions = {group: _committed(admin, group) for group in hops(reference)}
+        positions["read model"] = _shown(redis_url)
+        after = _ends(admin, topics)
+    except (KafkaException, redis.RedisError) as problem:
+        raise WorldUnavailable(
+            f"positions cannot be read ({type(problem).__name__}); see that the stack runs"
+        ) from problem
+    takes = {**hops(reference), "read model": (catalogue.REGION_FACTS,)}
+    behind = [
+        f"{who} {topic}/{partition} at {at} of {end}"
+        for who, taken in takes.items()
+        for (topic, partition), end in before.items()
+        if topic in taken and (at := positions[who].get((topic, partition), 0)) < end
+    ]
+    grown = [
+        f"{topic}/{partition} still grows"
+        for (topic, partition), end in after.items()
+        if end != before[topic, partition]
+    ]
+    return behind + grown, (after, positions)
+
+
+def _is_inbox(topic: catalogue.Topic) -> bool:
+    return topic.name.startswith("inbox.")
+
+
+def _ends(admin: AdminClient, topics: Mapping[str, int]) -> dict[Place, int]:
+    asked = {
+        TopicPartition(name, number): OffsetSpec.latest() for name, count in topics.items() for number in range(count)
+    }
+    answers = admin.list_offsets(asked, request_timeout=ANSWER_S)
+    return {(tp.topic, tp.partition): future.result(ANSWER_S).offset for tp, future in answers.items()}
+
+
+def _committed(admin: AdminClient, group: str) -> Offsets:
+    [future] = admin.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group)], request_timeout=ANSWER_S
+    ).values()
+    held: Sequence[TopicPartition] = future.result(ANSWER_S).topic_partitions or ()
+    return {(tp.topic, tp.partition): tp.offset for tp in held}
+
+
+def _shown(redis_url: str) -> Offsets:
+    client = redis.Redis.from_url(redis_url, decode_responses=True)
+    try:
+        held = client.hgetall(POSITIONS)
+    finally:
+        client.close()
+    prefix = "facts/"
+    return {
+        (catalogue.REGION_FACTS, int(name.removeprefix(prefix))): int(offset)
+        for name, offset in held.items()  # type: ignore[union-attr]  # redis types one method for both clients
+        if name.startswith(prefix)
+    }
