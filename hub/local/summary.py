@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from hub.contracts import catalogue, codec
 from hub.domain import events as e
 from hub.domain import facts as f
 from hub.domain.reference import Reference
-from hub.domain.words import AlertState, AllocationStatus, LinkKind, ReceiptOutcome
+from hub.domain.words import AlertKind, AlertState, AllocationStatus, FindingCode, LinkKind, ReceiptOutcome
 from hub.local.simulator import truth
 from hub.local.simulator.live import Measured
 from hub.local.simulator.truth import DuplicateScore
@@ -23,7 +23,11 @@ NO: Final = (ReceiptOutcome.REFUSED, ReceiptOutcome.UNREADABLE, ReceiptOutcome.C
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of one run, and what does not add up. `unmet`: expectations of the truth that were not met."""
+    """The figures of one run, and what does not add up. `unmet`: expectations of the truth that were not met.
+
+    `colour_history`: by region the days on which its computed colour changed. `exposed_claims`: `<region>/<provider>`
+    whose claim to be full was exposed by an alert that closed again.
+    """
 
     inputs: int
     accepted: int
@@ -41,6 +45,10 @@ class Summary:
     p99_ms: int
     days: int
     unmet: tuple[str, ...]
+    colour_history: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    alerts_closed: dict[str, int] = field(default_factory=dict)
+    exposed_claims: tuple[str, ...] = ()
+    findings: dict[str, int] = field(default_factory=dict)
 
     @property
     def sound(self) -> bool:
@@ -64,7 +72,11 @@ class Summary:
             },
             "allocations": self.allocations,
             "alerts": self.alerts,
+            "alerts_closed": self.alerts_closed,
             "region_status": self.region_status,
+            "colour_history": {region: list(map(list, days)) for region, days in self.colour_history.items()},
+            "exposed_claims": list(self.exposed_claims),
+            "findings": self.findings,
             "oracle": self.oracle,
             "lost": self.lost,
             "twice": self.twice,
@@ -86,7 +98,11 @@ class Summary:
         )
         yield "clients placed", str(self.allocations)
         yield "alerts", ", ".join(f"{kind} {n}" for kind, n in self.alerts.items())
-        yield "regions", ", ".join(f"{region} {colour}" for region, colour in self.region_status.items())
+        yield "alerts closed", ", ".join(f"{kind} {n}" for kind, n in self.alerts_closed.items())
+        for region, days in self.colour_history.items():
+            yield f"colours of {region}", " → ".join(f"{colour} ({day})" for day, colour in days)
+        yield "exposed as not full", ", ".join(self.exposed_claims) or "nobody"
+        yield "findings", ", ".join(f"{code} {n}" for code, n in self.findings.items())
         yield "bulk load", f"{self.events_per_s} events/s"
         yield "append to receipt", f"p99 {self.p99_ms} ms, bulk load included"
         yield "oracle", self.oracle
@@ -103,7 +119,10 @@ def summarise(folder: Path, reference: Reference, verdict: Verdict, measured: Me
     accepted = 0
     placed: set[str] = set()
     alerts: dict[str, str] = {}
-    status: dict[str, str] = {}
+    closed: dict[str, str] = {}
+    claims: dict[str, str] = {}
+    history: dict[str, list[tuple[str, str]]] = {}
+    findings: dict[str, tuple[str, str]] = {}
     links: set[frozenset[str]] = set()
     coordinators = {str(tenant) for tenant in reference.coordinator.values()}
     for row in _fresh(folder, catalogue.REGION_FACTS):
@@ -124,10 +143,19 @@ def summarise(folder: Path, reference: Reference, verdict: Verdict, measured: Me
                 ):
                     placed.add(f"{fact['region']}/{fact['waiting_id']}")
             case _Types.ALERT:
+                alert = f"{fact['region']}/{fact['alert_id']}"
                 if fact["state"] == AlertState.OPENED:
-                    alerts[f"{fact['region']}/{fact['alert_id']}"] = fact["kind"]
+                    alerts[alert] = fact["kind"]
+                elif fact["state"] == AlertState.CLOSED:
+                    closed[alert] = fact["kind"]
+                    if fact["kind"] == AlertKind.FALSE_FULL_CLAIM:
+                        claims[f"{fact['region']}/{fact['subject']}"] = alert
             case _Types.STATUS:
-                status[fact["region"]] = fact["computed"]
+                days = history.setdefault(fact["region"], [])
+                if not days or days[-1][1] != fact["computed"]:
+                    days.append((fact["date"], fact["computed"]))
+            case _Types.FINDING:
+                findings[fact["finding_id"]] = fact["code"], fact["provider"]
             case _:
                 pass
     for row in _fresh(folder, catalogue.LINKS):
@@ -153,7 +181,7 @@ def summarise(folder: Path, reference: Reference, verdict: Verdict, measured: Me
         duplicates=truth.score_duplicates(told, links),
         allocations=len(placed),
         alerts=dict(sorted(Counter(alerts.values()).items())),
-        region_status=dict(sorted(status.items())),
+        region_status={region: days[-1][1] for region, days in sorted(history.items())},
         oracle="equal"
         if first is None
         else f"{first.topic} {first.position}: found {first.found}, expected {first.expected}",
@@ -162,7 +190,19 @@ def summarise(folder: Path, reference: Reference, verdict: Verdict, measured: Me
         events_per_s=round(measured.bulk_inputs / measured.bulk_seconds) if measured.bulk_seconds else 0,
         p99_ms=latency[len(latency) * 99 // 100] if latency else 0,
         days=measured.days,
-        unmet=tuple(truth.unmet(told, outcomes)),
+        unmet=(
+            *truth.unmet(told, outcomes),
+            *truth.untold(
+                told,
+                {region: [colour for _, colour in days] for region, days in history.items()},
+                claims.keys(),
+                {provider for code, provider in findings.values() if code == FindingCode.CARERS_DECLARED_TWICE},
+            ),
+        ),
+        colour_history=dict(sorted(history.items())),
+        alerts_closed=dict(sorted(Counter(closed.values()).items())),
+        exposed_claims=tuple(sorted(claims)),
+        findings=dict(sorted(Counter(code for code, _ in findings.values()).items())),
     )
 
 
@@ -171,6 +211,7 @@ class _Types:
     ALLOCATION = codec.type_name(f.AllocationStated)
     ALERT = codec.type_name(f.AlertChanged)
     STATUS = codec.type_name(f.RegionStatusChanged)
+    FINDING = codec.type_name(f.ComplianceFound)
     LINK = codec.type_name(e.LinkFound)
 
 

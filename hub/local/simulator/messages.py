@@ -32,7 +32,10 @@ APPLIED = Expected(ReceiptOutcome.ACCEPTED, "applied")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A line of the ground truth. `ids` are tenant/record id; `person` and `canaries` exist nowhere else."""
+    """A line of the ground truth. `ids` are tenant/record id; `person` and `canaries` exist nowhere else.
+
+    Of a region's story `ids` holds the region, and `colours` those that it must go through, in their order.
+    """
 
     kind: str
     ids: tuple[str, ...]
@@ -41,6 +44,7 @@ class Told:
     accident: bool = False
     expected: Expected | None = None
     links: bool = False
+    colours: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

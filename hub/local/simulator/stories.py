@@ -5,6 +5,7 @@ comes in a later phase or on a later day, as it would in life.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -27,6 +28,7 @@ from hub.domain.words import (
     ThreatStatus,
     WaitingStatus,
 )
+from hub.local.simulator import colour_story
 from hub.local.simulator import national as world
 from hub.local.simulator.messages import APPLIED, Expected, Message, Told
 from hub.local.simulator.national import START, Area, Client, Nation, Provider, Story, insurer_tenant
@@ -156,32 +158,45 @@ def _benchmarks(nation: Nation) -> Iterator[Message]:
 
 
 def _capacity(nation: Nation, draw: random.Random) -> Iterator[tuple[int, Message]]:
-    """Each provider declares each coming month anew every four weeks; one in nine forgets to after the first time."""
+    """Each provider declares each coming month anew every four weeks; one in nine forgets to after the first time.
+
+    The second provider works in several regions and declares the hours of all its carers in each of them.
+    """
     for area in nation.areas:
         providers = nation.of_region(area.region)
         total = sum(dict(p.shares)[area.region] for p in providers)
         shocked = area is nation.areas[1]
+        told = colour_story.takes_part(area, nation)
         for provider in providers:
             share = dict(provider.shares)[area.region]
             times = [-3, *range(DECLARE_EVERY_DAYS - 3, nation.days, DECLARE_EVERY_DAYS)]
             if shocked:
                 times = sorted({*times, SHOCK_DAY, SHOCK_OVER_DAY} & {t for t in range(-3, nation.days)})
+            if told:
+                times = sorted({*times, *colour_story.HOURS_PERMILLE, colour_story.WELL_DAY})
             if provider.stale_capacity:
                 times = times[:1]
-            for version, day in enumerate(times, start=1):
+            versions: Counter[Month] = Counter()
+            for day in times:
                 ill = shocked and SHOCK_DAY <= day < SHOCK_OVER_DAY
-                for month in nation.months()[2:]:
+                dip_permille = colour_story.HOURS_PERMILLE.get(day) if told else None
+                story_only = dip_permille is not None or (told and day == colour_story.WELL_DAY)
+                for month in colour_story.months(nation) if story_only else nation.months()[2:]:
+                    versions[month] += 1
                     demand = world.due_clients(nation, area.region, month) * CLIENT_MINUTES_MEAN
                     deployable = demand * area.pressure_permille * share // (1000 * total)
                     deployable = deployable * draw.randrange(930, 1070) // 1000 * (450 if ill else 1000) // 1000
+                    if dip_permille is not None:
+                        own = colour_story.own_clients(nation, provider, area.region, month)
+                        deployable = own * CLIENT_MINUTES_MEAN * dip_permille // 1000
                     employed = deployable * provider.employed_permille // 1000
                     yield (
                         day,
                         Message(
                             provider.package,
                             e.CapacityDeclared(
-                                record_id=RecordId(f"cap-{provider.agb}-{area.region}-{month_text(month)}"),
-                                version=version,
+                                record_id=colour_story.capacity_id(provider.agb, area.region, month),
+                                version=versions[month],
                                 provider=provider.agb,
                                 region=area.region,
                                 period_from=first_day(month),
@@ -194,7 +209,11 @@ def _capacity(nation: Nation, draw: random.Random) -> Iterator[tuple[int, Messag
                                 deployable_self_employed_minutes=deployable - employed,
                                 subcontracted_minutes=0,
                                 carer_pool=f"pool-{provider.agb}",
+                                carer_pool_minutes=deployable if provider is nation.providers[1] else None,
                             ),
+                            told=Told("carers_declared_twice", (provider.agb,), expected=APPLIED)
+                            if provider is nation.providers[1] and day == -3 and month == nation.months()[2] and told
+                            else None,
                         ),
                     )
 
@@ -384,7 +403,9 @@ def _agreements(nation: Nation) -> Iterator[tuple[int, Message]]:
     """What coordinators, insurers and providers say about the region as a whole."""
     months = nation.months()
     soon = Month(months[0] + 3)
+    yield from colour_story.coordinator(nation.areas[0], nation)
     for area in nation.areas:
+        yield 6, Message(world.BO, _prognosis(area, soon))
         providers = nation.of_region(area.region)
         contracted = [p for p in providers if p.contracted_by]
         ksv, region = area.coordinator, area.region
@@ -445,6 +466,8 @@ def _agreements(nation: Nation) -> Iterator[tuple[int, Message]]:
                     _full(region, contracted[0].agb, FullLevel.MINIMUM, soon, FullStatus.DECLARED),
                 ),
             )
+            yield from _taken_back(area, contracted[0], soon)
+        if area.pressure_permille > 1200 and not colour_story.takes_part(area, nation):
             yield 35, Message(ksv, _measure(region, None, "mutual-aid", START + timedelta(days=35)))
             yield (
                 41,
@@ -497,6 +520,24 @@ def _agreements(nation: Nation) -> Iterator[tuple[int, Message]]:
                     ),
                 ),
             )
+
+
+def _taken_back(area: Area, provider: Provider, month: Month) -> Iterator[tuple[int, Message]]:
+    """The provider takes its 'vol' back some weeks later."""
+    lifted = _full(area.region, provider.agb, FullLevel.MINIMUM, month, FullStatus.LIFTED, 2)
+    yield colour_story.LIFTED_DAY, Message(provider.package, lifted)
+
+
+def _prognosis(area: Area, month: Month) -> e.PrognosisPublished:
+    """Bo's figure of the carers that a region needs: the tighter, the more."""
+    return e.PrognosisPublished(
+        record_id=RecordId(f"prognosis-{area.region}-{month_text(month)}"),
+        version=1,
+        region=area.region,
+        month=month_text(month),
+        needed_carers=max(0, 1000 - area.pressure_permille) // 20,
+        published_on=START + timedelta(days=5),
+    )
 
 
 def _plan(area: Area) -> RegionPlan:

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ def _row(told: Told, source: str | None) -> dict[str, Any]:
         "canaries": list(told.canaries),
         "accident": told.accident,
         "links": told.links,
+        "colours": list(told.colours),
         "expected": {"outcome": str(told.expected.outcome), "code": told.expected.code} if told.expected else None,
     }
 
@@ -59,6 +60,35 @@ def unmet(rows: Iterable[dict[str, Any]], receipts: dict[str, tuple[str, str]]) 
             seen = "/".join(found) if found else "no receipt"
             faults.append(f"{row['kind']} {row['source']}: expected {'/'.join(expected)}, found {seen}")
     return faults
+
+
+def untold(
+    rows: Iterable[dict[str, Any]], colours: Mapping[str, Sequence[str]], exposed: Set[str], twice: Set[str]
+) -> list[str]:
+    """What of the planted stories did not show: colours gone through by region, claims exposed, carers found twice."""
+    faults = []
+    for row in rows:
+        for one in row["ids"]:
+            match row["kind"]:
+                case "colour_story" if not goes_through(colours.get(one, ()), row["colours"]):
+                    found = " → ".join(colours.get(one, ())) or "no colour"
+                    faults.append(f"colours of {one}: expected {' → '.join(row['colours'])}, found {found}")
+                case "false_vol" if one not in exposed:
+                    faults.append(f"false 'vol' of {one}: expected an alert that opens and closes, found none")
+                case "carers_declared_twice" if one not in twice:
+                    faults.append(f"carers of {one} declared twice: expected a finding, found none")
+                case _:
+                    pass
+    return faults
+
+
+def goes_through(history: Sequence[str], story: Sequence[str]) -> bool:
+    """Whether a history starts and ends with the story and holds the rest in its order; both reds count as red."""
+    plain = ["red" if colour.startswith("red_") and colour != "red_threat" else colour for colour in history]
+    if not plain or not story or (plain[0], plain[-1]) != (story[0], story[-1]):
+        return False
+    rest = iter(plain)
+    return all(colour in rest for colour in story)
 
 
 @dataclass(frozen=True, slots=True)
