@@ -4,12 +4,13 @@ Exit codes: 0 done, 1 something to mend (the message says what), 2 the command w
 """
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from hub.errors import HubError
+from hub.errors import HubError, UsageError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The kraamzorg waitlist hub."
@@ -258,6 +259,35 @@ def validate(plan: Annotated[Path, typer.Argument(exists=True, help="A region pl
         typer.echo(str(problem), err=True)
         raise SystemExit(1) from problem
     typer.echo(f"{plan}: plan {read.plan_id} version {read.version} of {read.region} is sound")
+
+
+@app.command()
+def whatif(
+    plan: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The other region plan, as YAML.")],
+    start: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="From which day it would have held.")],
+    dump: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Folder of `hub dump`; else the cluster is read.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fold history again under another plan and show what would have been different. Nothing live is touched."""
+    import tempfile
+
+    from hub.audit.whatif import what_if
+    from hub.contracts.catalogue import REGION_LOG
+    from hub.contracts.plan_file import PlanFaulty, read_plan
+    from hub.local.dump import dump_cluster
+
+    try:
+        other = read_plan(plan.read_text("utf-8"))
+    except PlanFaulty as problem:
+        raise UsageError(f"{plan} is no sound plan:\n{problem}") from problem
+    if dump is not None:
+        _say(what_if(dump, other, start.date()), as_json)
+        return
+    with tempfile.TemporaryDirectory(prefix="kraamzorg-whatif-") as folder:
+        dump_cluster(Path(folder), only=(REGION_LOG,))
+        _say(what_if(Path(folder), other, start.date()), as_json)
 
 
 @app.command("allocate")

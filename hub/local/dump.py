@@ -7,7 +7,7 @@ out. The row format is fixed in DESIGN.md "What can be seen from outside", so th
 import contextlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -32,8 +32,8 @@ _PLAIN: Final = frozenset({catalogue.CONTROL, catalogue.REGION_SNAPSHOTS, catalo
 """Topics whose values are no Avro records."""
 
 
-def dump_cluster(folder: Path, settings: Settings | None = None) -> Reference:
-    """Write topics and tables as the auditor of KAFKA_BOOTSTRAP_SERVERS."""
+def dump_cluster(folder: Path, settings: Settings | None = None, only: Collection[str] = ()) -> Reference:
+    """Write topics (or `only` some) and tables as the auditor of KAFKA_BOOTSTRAP_SERVERS."""
     settings = settings or Settings()
     config = {
         "bootstrap.servers": settings.bootstrap_servers,
@@ -45,13 +45,16 @@ def dump_cluster(folder: Path, settings: Settings | None = None) -> Reference:
     }
     if settings.ca_file:
         config["ssl.ca.location"] = str(settings.ca_file)
-    return dump_topics(folder, config)
+    return dump_topics(folder, config, only=only)
 
 
 def dump_topics(
-    folder: Path, config: Mapping[str, Any], tell: Callable[[int, int], None] = lambda done, whole: None
+    folder: Path,
+    config: Mapping[str, Any],
+    tell: Callable[[int, int], None] = lambda done, whole: None,
+    only: Collection[str] = (),
 ) -> Reference:
-    """Write every topic of the tables in force, and the tables. `tell` hears (topics done, of how many).
+    """Write every topic of the tables (or `only` some), and the tables. `tell` hears (topics done, of how many).
 
     WorldUnavailable when a topic cannot be read to its end: a dump with a hole would be worse than none.
     """
@@ -72,7 +75,7 @@ def dump_topics(
     try:
         reference = _tables_in_force(consumer)
         (folder / "tables.json").write_bytes(tables.render(reference))
-        topics = list(catalogue.topics_for(reference))
+        topics = [topic for topic in catalogue.topics_for(reference) if not only or topic.name in only]
         for start in range(0, len(topics), TOPICS_AT_ONCE):
             part = topics[start : start + TOPICS_AT_ONCE]
             _write(consumer, folder / "topics", {topic.name: topic.partitions for topic in part})
