@@ -15,6 +15,7 @@ GROUPS = {
     "spine": "hub.bench.spine",
     "match": "hub.bench.match",
     "allocation": "hub.bench.allocation",
+    "alerts": "hub.bench.alerts",
 }
 """Each module has `rows() -> Sequence[Row]`."""
 

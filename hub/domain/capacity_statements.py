@@ -15,6 +15,9 @@ from hub.domain.words import AllocationStatus, InflowSource
 ROOM_STEP_MINUTES = 60
 """Room is stated in whole hours, rounded down: what moves by minutes every day is no news (PROPOSAL)."""
 
+GUIDELINE_STEP_MINUTES = 60
+"""A guideline is suggested in whole hours per client (PROPOSAL)."""
+
 
 def state_capacity(case: Case) -> None:
     """Per month of the forecast, to the coordinator and the lead insurers, where something changed (rule 17)."""
@@ -37,6 +40,7 @@ def state_capacity(case: Case) -> None:
             totals.registered_minutes,
             totals.assumed,
             len(totals.stale_providers),
+            forecast.suggested_guideline_minutes(month) // GUIDELINE_STEP_MINUTES * GUIDELINE_STEP_MINUTES,
         )
         if not case.state.is_new_saying(f"capacity|{month}", sha256(encode_canonical(figures)).digest()):
             continue
@@ -134,7 +138,7 @@ def _whole(minutes: int) -> int:
 
 def _capacity_fact(case: Case, recipient: TenantId, month: Month, figures: tuple[int, ...]) -> RegionCapacityStated:
     clients, indicated, mean, minimal, contracted, employed, self_employed, duplicate, providers, *more = figures
-    guideline, registered, assumed, stale = more
+    guideline, registered, assumed, stale, suggested = more
     return RegionCapacityStated(
         recipient=recipient,
         region=case.region,
@@ -152,6 +156,7 @@ def _capacity_fact(case: Case, recipient: TenantId, month: Month, figures: tuple
         registered_minutes=registered,
         assumed=bool(assumed),
         stale_providers=stale,
+        suggested_guideline_minutes=suggested,
     )
 
 

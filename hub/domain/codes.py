@@ -222,6 +222,10 @@ SENTENCES: dict[str, Sentence] = {
         "Deze melding staat hier niet open. Controleer het kenmerk van de melding.",
         "There is no such alert open. Check the alert id.",
     ),
+    "measure_not_in_plan": Sentence(
+        "Het regioplan noemt deze maatregel niet. Gebruik een van de maatregelen uit het plan.",
+        "The region plan in force does not name this measure. Use one of the measures of the plan.",
+    ),
     "unknown_claim": Sentence(
         "Deze aanbieder heeft hier geen melding of opgave met dit kenmerk. Controleer aanbieder en claim_id.",
         "This provider has no standing claim or declaration with that id here. Check provider and claim_id.",

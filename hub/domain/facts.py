@@ -147,6 +147,7 @@ class RegionCapacityStated:
     registered_minutes: int = 0
     assumed: bool = False
     stale_providers: int = 0
+    suggested_guideline_minutes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,6 +218,6 @@ def _place_by_hand(case: Case, key: str, row: WaitingRow, provider: Agb, reason:
 
 def owed_minutes_of(case: Case, row: WaitingRow) -> int:
     """What a provider must have room for to take this client: minimal care by the plan, less her hospital days."""
-    rules = case.state.plan.allocation_rules(case.today or row.due)
+    rules = case.state.plan.allocation_rules(case.today or row.due, klim=row.klim)
     partus = rules.partus_minutes if row.partus else 0
     return owed_minutes(replace(rules, partus_minutes=partus), row.hospital_days)

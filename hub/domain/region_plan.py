@@ -278,12 +278,12 @@ class RegionPlan:
             disclosed_count_min=figures.disclosed_count_min,
         )
 
-    def allocation_rules(self, day: date) -> AllocationRules:
-        """Constants of a round on a day."""
+    def allocation_rules(self, day: date, *, klim: bool = False) -> AllocationRules:
+        """Constants of a round on a day; `klim`: for a client who follows that norm (S1, rule 10)."""
         pooled = self.pool_carries_partus(month_of(day))
         return AllocationRules(
             urgency=self.rounds.urgency,
-            floor_minutes=self.minimal_minutes(day),
+            floor_minutes=self.floor_minutes(day, klim=klim),
             hospital_day_minutes=self.norms.hospital_day_minutes,
             partus_minutes=0 if pooled else self.norms.partus_minutes,
             kraamcentrum_places=self.interventions.kraamcentrum_places,

@@ -159,7 +159,7 @@ def allocated_minutes(case: Case, month: Month, *statuses: AllocationStatus) -> 
 def client_minutes(case: Case, row: WaitingRow) -> int:
     """What a provider must have room for to take this client: minimal care in red, before it the region's mean."""
     plan = case.state.plan
-    rules = plan.allocation_rules(case.today or row.due)
+    rules = plan.allocation_rules(case.today or row.due, klim=row.klim)
     rules = replace(rules, partus_minutes=rules.partus_minutes if row.partus else 0)
     if colour_in_force(case) is DeclaredColour.RED:
         return owed_minutes(rules, row.hospital_days)

@@ -60,7 +60,10 @@ def judge_claim(case: Case, event: e.ClaimJudged) -> Verdict:
 
 
 def report_measure(case: Case, event: e.MeasureReported) -> Verdict:
-    """A measure of a provider or of the whole region begins or ends."""
+    """A measure of a provider or of the whole region begins or ends; under a plan one of those that it names."""
+    named = case.state.plan.measures
+    if named and event.measure not in named:
+        return Verdict("measure_not_in_plan", "/measure")
     row = MeasureRow(event.provider or NOBODY, event.measure, event.status is MeasureStatus.STARTED, event.on)
     return _keep(case, case.state.supply.measures, key_of(case.tenant, event), row)
 

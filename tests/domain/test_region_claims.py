@@ -1,5 +1,6 @@
 """The coordinator's word about a claim, the guideline seen afterwards, the prognosis, and the planner's question."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -12,9 +13,11 @@ from hub.domain.facts import (
     InflowStated,
     ProviderRoomStated,
     ReceiptIssued,
+    RegionCapacityStated,
     RegionStatusChanged,
 )
-from hub.domain.identifiers import Agb, Pc4, RecordId
+from hub.domain.identifiers import Agb, Pc4, RecordId, Uzovi
+from hub.domain.region_plan import PlanBook, RegionPlan, national_defaults
 from hub.domain.words import (
     AlertKind,
     AlertState,
@@ -31,6 +34,7 @@ from tests.domain.region_world import (
     ALFA,
     BO,
     DAY_1,
+    FIRST_INSURER,
     HERE,
     INS_1,
     INS_2,
@@ -38,6 +42,7 @@ from tests.domain.region_world import (
     LINDE,
     POSTCODE,
     ROOS,
+    SECOND_INSURER,
     World,
     capacity,
     care,
@@ -278,3 +283,41 @@ def test_the_planners_answer_names_the_postcodes_where_the_provider_may_deliver(
     narrow.given(contract(ROOS, postcodes=(POSTCODE, Pc4("9999"))), INS_1, home=False)
     narrow.given(capacity(ROOS, hours=200), ALFA)
     assert rooms(narrow.starts_day(DAY_1), "2026-04")[0].postcodes == (POSTCODE,)
+
+
+def test_the_guideline_that_we_would_suggest_stands_beside_the_figures() -> None:
+    """Rule 19: the mean and a margin where hours are ample, less where they are short, never below the floor."""
+    for monthly, expected in ((9000, 44), (100, 24)):
+        world = region((ROOS, monthly))
+        for n in range(20):
+            world.given(registration(f"r{n}", due_date=day(45)), ALFA)
+        said = of_type(world.starts_day(day(2)), RegionCapacityStated)
+        april = next(fact for fact in said if fact.month == "2026-04")
+        assert april.suggested_guideline_minutes == expected * 60
+
+
+def test_under_a_plan_only_the_measures_that_it_names_can_be_reported() -> None:
+    """The annex of measures is plan data; a region whose plan names none takes any code."""
+    world = region((ROOS, 5000))
+    reported = e.MeasureReported(
+        record_id=RecordId("m9"), version=1, provider=ROOS, region=HERE, measure="extra-shifts",
+        status=MeasureStatus.STARTED, on=DAY_1,
+    )  # fmt: skip
+    world.state.plans = PlanBook(HERE, (named_plan("mutual-aid"),), concurrences(named_plan("mutual-aid")))
+    assert code(world.given(reported, ALFA)) == "measure_not_in_plan"
+    world.state.plans = PlanBook(HERE, (named_plan("extra-shifts"),), concurrences(named_plan("extra-shifts")))
+    assert code(world.given(reported, ALFA)) == "applied"
+
+
+def named_plan(*measures: str) -> RegionPlan:
+    """A plan in force that names these measures."""
+    leads = (FIRST_INSURER, SECOND_INSURER)
+    return replace(
+        national_defaults(HERE, leads), plan_id=RecordId("p"), version=1, valid_from=date(2026, 1, 1),
+        measures=measures, short=True,
+    )  # fmt: skip
+
+
+def concurrences(plan: RegionPlan) -> tuple[tuple[RecordId, int, Uzovi, date], ...]:
+    """Both lead insurers concurred long ago."""
+    return tuple((plan.plan_id, plan.version, insurer, date(2026, 1, 1)) for insurer in plan.lead_insurers)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.domain.identifiers import RecordId, RegionCode, Uzovi, parse_month
+from hub.domain.load_forecast import month_norms
 from hub.domain.region_plan import (
     CareNorms,
     ColourRules,
@@ -179,6 +180,22 @@ def test_a_deviation_holds_on_its_days_and_a_month_takes_their_mean() -> None:
     assert [plan.minimal_minutes(date(2028, 2, day)) for day in (28, 29)] == [1440, 0]
     assert plan.minimal_minutes_of_month(parse_month("2028-02")) == -(-28 * 1440 // 29)
     assert plan.minimal_minutes_of_month(parse_month("2028-04")) == 1440
+
+
+def test_a_klim_client_has_the_klim_floor_and_a_deviation_lowers_it_where_it_lies_below() -> None:
+    """S1, rules 6, 9 and 10: the forecast, the round and the check of minimal care ask the same floor."""
+    klim = replace(PLAN, norms=replace(PLAN.norms, minimal_minutes_klim=30 * 60))
+    march = Deviation(name="flu", period_from=date(2026, 3, 1), period_until=date(2026, 3, 31), minimal_minutes=20 * 60)
+    scarce, mild = (
+        replace(klim, deviations=(march,)),
+        replace(klim, deviations=(replace(march, minimal_minutes=35 * 60),)),
+    )
+    day, month = date(2026, 3, 10), parse_month("2026-03")
+    for plan, hours in ((klim, 30), (scarce, 20), (mild, 30)):
+        assert plan.floor_minutes(day, klim=True) == hours * 60
+        assert plan.allocation_rules(day, klim=True).floor_minutes == hours * 60
+        assert month_norms(plan, month).minimal_minutes_klim == hours * 60
+    assert scarce.floor_minutes(day, klim=False) == 20 * 60
 
 
 def test_the_constants_of_other_rules_come_from_the_plan() -> None:
