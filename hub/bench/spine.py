@@ -194,7 +194,7 @@ async def _carry(connection: Connection, stem: str, events: int, fold: Fold, ref
     await app.start()
     await _until(lambda: reader.ready)
     watch = _Watch()
-    await _until(lambda: reader.handled >= events)
+    await _until(lambda: reader.handled >= events and carrier.acknowledged)
     run = watch.run(events)
     _expect_no_stop(carrier.stopped)
     await app.stop()

@@ -8,6 +8,7 @@ bytes, which catches trailing bytes, enum indexes outside the schema and records
 import hashlib
 import re
 import struct
+from collections.abc import Callable
 from datetime import date
 from functools import cache
 from io import BytesIO
@@ -78,17 +79,38 @@ def type_name(kind: type[Any]) -> str:
     return name
 
 
+class _Readers(dict[bytes, Callable[[bytes, int], tuple[Any, int]]]):
+    """By the frame of the bytes, looked up once."""
+
+    def __missing__(self, frame: bytes) -> Callable[[bytes, int], tuple[Any, int]]:
+        read = self[frame] = _shapes()[0][_FRAME.unpack(frame)[1]].compiled.read
+        return read
+
+
+class _Writers(dict[type[Any], tuple[bytes, Callable[[bytearray, Any], None]]]):
+    """Frame and writer by the type of the event, looked up once."""
+
+    def __missing__(self, kind: type[Any]) -> tuple[bytes, Callable[[bytearray, Any], None]]:
+        shape = _shapes()[1][kind]
+        made = self[kind] = shape.frame, shape.compiled.write
+        return made
+
+
+_readers: Final = _Readers()
+_writers: Final = _Writers()
+
+
 def encode(event: Any) -> bytes:
     """Frame and encode a dataclass of hub/domain/events.py or facts.py with the newest schema of its type."""
-    shape = _shapes()[1][type(event)]
-    out = bytearray(shape.frame)
-    shape.compiled.write(out, event)
+    frame, write = _writers[type(event)]
+    out = bytearray(frame)
+    write(out, event)
     return bytes(out)
 
 
 def decode(data: bytes) -> Any:
     """Decode bytes that we wrote ourselves. KeyError for a schema id that the lock lacks: the lock is too old."""
-    return _shapes()[0][_FRAME.unpack_from(data)[1]].compiled.read(data, _FRAME.size)[0]
+    return _readers[data[:5]](data, 5)[0]
 
 
 def decode_input(data: bytes | None, allowed: frozenset[type[Any]]) -> Any:

@@ -4,9 +4,10 @@ Each class mirrors a file in schemas/avro/ field by field; tests/contracts check
 What a field means stands in the schema, in one place.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import date as Day
 
+from hub.domain.frozen import quick
 from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzovi
 from hub.domain.identity import Identity
 from hub.domain.match_model import Explanation
@@ -596,3 +597,8 @@ class GenerationOpened:
     state_version: int
     parts: int
     state_hash: str
+
+
+for _kind in tuple(vars().values()):
+    if isinstance(_kind, type) and is_dataclass(_kind) and _kind.__module__ == __name__:
+        quick(_kind)

@@ -3,10 +3,11 @@
 Each class mirrors a file in schemas/avro/out field by field; tests/contracts checks that they are equal.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import date as Day
 
 from hub.domain.events import MatchReason
+from hub.domain.frozen import quick
 from hub.domain.identifiers import Agb, IsoDate, Pc4, RecordId, RegionCode, TenantId
 from hub.domain.region_plan import RegionPlan
 from hub.domain.words import (
@@ -308,3 +309,8 @@ class GuidelineInForce:
     document_id: RecordId
     document_version: int
     guideline_minutes: int
+
+
+for _kind in tuple(vars().values()):
+    if isinstance(_kind, type) and is_dataclass(_kind) and _kind.__module__ == __name__:
+        quick(_kind)

@@ -1,15 +1,13 @@
 """An event as a log holds it: what happened, who said it, and where it stands in the one order."""
 
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from hub.domain.identifiers import RegionCode, TenantId
 
 E = TypeVar("E")
 
 
-@dataclass(frozen=True, slots=True)
-class Logged(Generic[E]):
+class Logged(NamedTuple, Generic[E]):
     """One copy of one event.
 
     `source` and `source_position` (offset, index) name where the event came from: an inbox topic, or the log of the

@@ -6,9 +6,11 @@ Its transactional id is the fold and the partition, so a new owner fences whoeve
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError
@@ -22,8 +24,13 @@ from hub.streams.crash import CrashPoint, crash_point
 from hub.streams.folds import Fold
 from hub.streams.machine import FactRecord, LogRecord, Machine, marker_key
 from hub.streams.metrics import EVENTS, SNAPSHOT_SECONDS, STOPPED_REGIONS
-from hub.streams.producer import Publisher, Record
+from hub.streams.producer import Packed, Publisher, Record
 from hub.streams.reader import Polled
+
+TURNS_TO_THE_SOCKET: Final = 6
+"""Turns of the event loop from handing over a batch until its bytes left. Without them the next batch would be folded
+first, and nothing would happen at the broker meanwhile."""
+_log_record: Final = partial(tuple.__new__, LogRecord)
 
 
 class Carrier:
@@ -40,6 +47,12 @@ class Carrier:
         self._parts: dict[TopicPartition, Part] = {}
         self._consumer: AIOKafkaConsumer | None = None
         self._facts: Publisher | None = None
+        self._flight: tuple[asyncio.Future[dict[TopicPartition, int]], tuple[Part, ...]] | None = None
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether every fact of what was handled is on the log."""
+        return self._flight is None or self._flight[0].done()
 
     @property
     def stopped(self) -> dict[int, list[RegionCode]]:
@@ -87,27 +100,47 @@ class Carrier:
             await self.drop()
 
     async def handle(self, polled: Polled) -> None:
-        """Apply every batch to its machine and publish the facts that nobody has yet, partitions side by side."""
+        """Fold every batch, then publish the facts that nobody has yet, partitions side by side.
+
+        A batch is folded while the one before it is on its way, and leaves when that one is acknowledged. Whatever
+        needs the acknowledgement (a snapshot, a rebalance) waits for it.
+        """
         assert self._facts is not None
-        batches: dict[TopicPartition, Sequence[FactRecord]] = {}
+        packed: dict[TopicPartition, Packed] = {}
         for source, records in polled.items():
             part = self._parts.get(source)
             if part is not None and self._follows(part, records):
-                batches[part.facts] = part.apply(records)
+                packed[part.facts] = self._facts.pack(part.apply(records))
                 await asyncio.sleep(0)  # heartbeats between two partitions
-        ends = await self._facts.publish_all(batches)
-        crash_point(CrashPoint.AFTER_PUBLISH)
-        for part in self._parts.values():
-            part.machine.facts_offset = ends.get(part.facts, part.machine.facts_offset)
+        await self._landed()
+        if any(packed.values()):
+            self._flight = asyncio.ensure_future(self._facts.send_all(packed)), tuple(self._parts.values())
+            for _ in range(TURNS_TO_THE_SOCKET):
+                await asyncio.sleep(0)
 
     async def settle(self) -> None:
         """Take the snapshots that are due."""
+        if self._flight is not None and self._flight[0].done():
+            await self._landed()
         now = time.monotonic()
         await self._snapshot([part for part in self._parts.values() if part.is_due(now)])
 
     async def release(self) -> None:
         """Take a last snapshot of whatever changed."""
+        await self._landed()
         await self._snapshot([part for part in self._parts.values() if part.changed])
+
+    async def _landed(self) -> None:
+        """Wait until what was sent is acknowledged; raises what its sending raised."""
+        if self._flight is None:
+            return
+        sending, parts = self._flight
+        await asyncio.wait([sending])  # not the task itself: a bound on this wait must not cut off the sending
+        self._flight = None
+        ends = sending.result()
+        crash_point(CrashPoint.AFTER_PUBLISH)
+        for part in parts:
+            part.machine.facts_offset = ends.get(part.facts, part.machine.facts_offset)
 
     async def drop(self) -> None:
         """Forget every partition."""
@@ -116,6 +149,8 @@ class Carrier:
 
     async def close(self) -> None:
         """Disconnect the facts producer."""
+        with contextlib.suppress(Exception):  # what is not acknowledged now is repeated after the next start
+            await self._landed()
         if self._facts is not None:
             await self._facts.producer.stop()
 
@@ -128,6 +163,8 @@ class Carrier:
         return True
 
     async def _snapshot(self, parts: Sequence["Part"]) -> None:
+        if parts:
+            await self._landed()  # a snapshot covers acknowledged facts only
         outcomes = await asyncio.gather(*(part.snapshot() for part in parts), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
@@ -195,17 +232,16 @@ class Part:
             )
         self._durable = self.machine.next
 
-    def apply(self, records: Sequence[ConsumerRecord]) -> Sequence[FactRecord]:
-        """Fold the records not yet folded; the facts that are not published yet."""
-        facts = self.machine.apply(
-            LogRecord(record.offset, record.timestamp, record.key, record.value, record.headers)
+    def apply(self, records: Sequence[ConsumerRecord]) -> Iterator[FactRecord]:
+        """Fold the records not yet folded; the facts that are not published yet, each when it is asked for."""
+        yield from self.machine.fold(
+            _log_record((record.offset, record.timestamp, record.key, record.value, record.headers))
             for record in records
             if record.offset >= self.reads_from
         )
         self.reads_from = max(self.reads_from, records[-1].offset + 1)
         EVENTS.labels(self.source.topic, "folded").inc(len(records))
         self._tell_stops()
-        return facts
 
     async def snapshot(self) -> None:
         """Parts, marker and source offset in one transaction."""

@@ -6,8 +6,7 @@ acknowledged by the caller.
 """
 
 import asyncio
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,36 +41,64 @@ class Record:
     timestamp_ms: int | None = None
 
 
+Packed = Sequence[tuple[Any, int]]
+"""Closed batches, each with its count of records."""
+
+
 class Publisher:
     """Writes batches through one producer and waits for them."""
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self.producer = producer
 
-    async def publish_all(self, batches: Mapping[TopicPartition, Sequence[Outgoing]]) -> dict[TopicPartition, int]:
+    async def publish_all(self, batches: Mapping[TopicPartition, Iterable[Outgoing]]) -> dict[TopicPartition, int]:
         """Write every batch, partitions side by side; the offset after the last record of each that had any.
 
         WorldUnavailable when one of them failed; then nothing may be acknowledged.
         """
-        targets = [target for target, records in batches.items() if records]
+        return await self.send_all({target: self.pack(records) for target, records in batches.items()})
+
+    async def publish(self, target: TopicPartition, records: Iterable[Outgoing]) -> int:
+        """Write records to one partition in order; the offset after the last. There must be at least one."""
+        return await self._send(target, self.pack(records))
+
+    def pack(self, records: Iterable[Outgoing]) -> Packed:
+        """The records as the broker takes them. Taken one by one, so that they may be made while this goes on."""
+        packed: list[tuple[Any, int]] = []
+        batch, count = None, 0
+        for record in records:
+            headers = record.headers if type(record.headers) is list else list(record.headers)
+            given = {"timestamp": record.timestamp_ms, "key": record.key, "value": record.value, "headers": headers}
+            if batch is None or batch.append(**given) is None:
+                if batch is not None:
+                    packed.append((batch, count))
+                batch, count = self.producer.create_batch(), 0
+                batch.append(**given)  # whatever its size: an empty batch takes its first record
+            count += 1
+        if batch is not None:
+            packed.append((batch, count))
+        for closed, _ in packed:
+            closed.close()
+        return packed
+
+    async def send_all(self, batches: Mapping[TopicPartition, Packed]) -> dict[TopicPartition, int]:
+        """`publish_all` of what is packed already."""
+        targets = [target for target, packed in batches.items() if packed]
         if len(targets) == 1:
-            return {targets[0]: await self.publish(targets[0], batches[targets[0]])}
+            return {targets[0]: await self._send(targets[0], batches[targets[0]])}
         # Every outcome is collected: an exception that nobody retrieves would end in asyncio's own log.
         outcomes = await asyncio.gather(
-            *(self.publish(target, batches[target]) for target in targets), return_exceptions=True
+            *(self._send(target, batches[target]) for target in targets), return_exceptions=True
         )
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
         return {target: end for target, end in zip(targets, outcomes, strict=True) if isinstance(end, int)}
 
-    async def publish(self, target: TopicPartition, records: Sequence[Outgoing]) -> int:
-        """Write records to one partition in order; the offset after the last. There must be at least one."""
-        end = at = 0
+    async def _send(self, target: TopicPartition, packed: Packed) -> int:
+        end = 0
         try:
-            while at < len(records):
-                batch, count = self._batch(records, at)
-                at += count
+            for batch, count in packed:
                 acknowledged = await (await self.producer.send_batch(batch, target.topic, partition=target.partition))
                 end = int(acknowledged.offset) + count
         except ProducerFenced:
@@ -101,16 +128,3 @@ class Publisher:
                 f"topic {topic} has {found} partitions, the tables say {expected}. Inside a generation the count never "
                 "changes: restore the topic, or open a new generation."
             )
-
-    def _batch(self, records: Sequence[Outgoing], start: int) -> tuple[Any, int]:
-        """A closed batch of the records from `start` that fit, and how many they are; always at least one."""
-        batch = self.producer.create_batch()
-        append = batch.append
-        count = 0
-        for record in itertools.islice(records, start, None):
-            headers = record.headers if type(record.headers) is list else list(record.headers)
-            if append(key=record.key, value=record.value, headers=headers, timestamp=record.timestamp_ms) is None:
-                break
-            count += 1
-        batch.close()
-        return batch, count

@@ -117,12 +117,17 @@ async def test_facts_reach_their_topic_and_the_compacted_ones_only_by_their_own_
     assert await read(connection, status) == []
     compacted = "hub.delivery.test.compacted"
     await relay_everything(CompactedRelay("compacted", compacted, REFERENCE, connection), connection)
-    assert [r.value for r in await read(connection, status)] == [b"old", b"new"]
+    assert await values_that_stay(connection, status) == [b"new"]
     # After a restart the last sequence is read from the topic itself.
     other = fact("region-status", 1, b"other", region="KSV-02")
     await write(connection, {REGION_1: [older], REGION_2: [other]})
     await relay_everything(CompactedRelay("compacted", compacted, REFERENCE, connection), connection)
-    assert [r.value for r in await read(connection, status)] == [b"old", b"new", b"other"]
+    assert await values_that_stay(connection, status) == [b"new", b"other"]
+
+
+async def values_that_stay(connection: Connection, target: TopicPartition) -> list[bytes]:
+    """The last value of each key, which is all that a compacted topic promises to hold."""
+    return list({record.key: record.value for record in await read(connection, target)}.values())
 
 
 async def test_a_topic_that_does_not_exist_stops_with_its_name_and_acknowledges_nothing(
