@@ -51,6 +51,19 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColourChange:
+    """With which colour a day of change ended, why, by which clause, and after which type of input."""
+
+    region: str
+    day: date
+    computed: ComputedColour
+    declared: DeclaredColour | None = None
+    reason: str = ""
+    clause: str = ""
+    caused_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """One reading of the read model. `live_id` is the place in the stream of changes up to which it is certain."""
 
@@ -61,6 +74,8 @@ class Board:
     workers: tuple[Worker, ...]
     live_id: str
     unreadable: int = 0
+    history: tuple[ColourChange, ...] = ()
+    closed: tuple[AlertChanged, ...] = ()
 
     @property
     def day(self) -> date | None:
@@ -82,6 +97,10 @@ class Board:
                 ),
             )
         )
+
+    def changes_of(self, region: str) -> tuple[ColourChange, ...]:
+        """How a region's colour came about, the newest change first."""
+        return tuple(sorted((c for c in self.history if c.region == region), key=lambda c: c.day, reverse=True))
 
     @property
     def counts(self) -> dict[str, int]:

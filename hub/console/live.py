@@ -87,6 +87,7 @@ def _parts(seen: Board, board: Board, changes: Changes, language: Language) -> I
     if changes.regions or changes.alerts:
         yield _part(page.summary(board, language))
         yield _part(page.day(board, language))
+        yield _part(page.history(board, language))
     if (seen.workers, seen.receipts) != (board.workers, board.receipts):
         yield _part(page.workers(board, language))
     if seen.unreadable != board.unreadable:

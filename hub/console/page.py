@@ -1,9 +1,10 @@
 """The page and its parts as HTML. The live stream sends the same parts, so there is one way to draw each thing."""
 
-from hub.console.board import Board, Day, Worker, WorkerState, differs
+from hub.console.board import Board, ColourChange, Day, Worker, WorkerState, differs
 from hub.console.markup import Html, element, join
 from hub.console.words import (
     ALERT,
+    CAUSE,
     COMPUTED,
     DECLARED,
     MEDIATOR,
@@ -16,6 +17,7 @@ from hub.console.words import (
     text,
 )
 from hub.domain.facts import AlertChanged, MonthFigures, RegionStatusChanged
+from hub.domain.identifiers import NATIONAL
 from hub.domain.words import AlertState, ComputedColour, DeclaredColour
 
 _SHAPE = {
@@ -32,6 +34,8 @@ _SHAPE = {
 }
 """A shape beside each colour: who cannot tell red from green can tell these."""
 
+TIMELINE_MAX = 8
+"""Changes of one region that are shown; the whole history is in its status facts."""
 _BAR_WIDTH, _BAR_GAP, _BAR_HEIGHT = 14, 4, 28
 
 
@@ -60,6 +64,7 @@ def document(board: Board, language: Language) -> Html:
         notice(board, language),
         alerts(board, language),
         regions(board, language),
+        history(board, language),
         workers(board, language),
     )
     foot = element("footer", element("p", text("no_clients", language)))
@@ -153,10 +158,14 @@ def alerts(board: Board, language: Language) -> Html:
 
 
 def _alert(alert: AlertChanged, language: Language) -> Html:
-    step = alert.next_step_nl if language is Language.NL else alert.next_step_en
+    nl = language is Language.NL
+    step = alert.next_step_nl if nl else alert.next_step_en
+    what, affected = (alert.what_nl, alert.affected_nl) if nl else (alert.what_en, alert.affected_en)
     facts = [
         element("span", say(SEVERITY[alert.severity], language), class_="severity"),
-        element("span", alert.region, class_="code"),
+        element("a", alert.region, class_="code", href=f"#region-{alert.region}")
+        if alert.region != NATIONAL
+        else element("span", alert.region, class_="code"),
         element("span", say(STATE[alert.state], language), class_=f"state {alert.state}"),
         element("span", f"{text('since', language)} ", _day(alert.since.isoformat())),
     ]
@@ -166,12 +175,14 @@ def _alert(alert: AlertChanged, language: Language) -> Html:
         "li",
         element("p", facts, class_="meta"),
         element("h3", say(ALERT[alert.kind], language)),
-        element("p", step, class_="step"),
+        element("p", what, class_="what") if what else "",
+        element("p", element("strong", f"{text('next_step', language)}: "), step, class_="step"),
+        element("p", f"{text('affected', language)}: {affected}", class_="affected") if affected else "",
         element(
             "p",
             subject,
             f"{text('mediator', language)}: {say(MEDIATOR[alert.mediator], language)} · ",
-            f"{text('clause', language)}: {alert.clause}",
+            f"{text('clause', language)}: {_clause(alert.clause, language)}",
             class_="source",
         ),
         class_=f"alert {alert.severity}",
@@ -249,7 +260,8 @@ def _why(status: RegionStatusChanged, language: Language) -> Html:
     )
     lines = (
         ("why", "; ".join(reason(code, language) for code in status.reasons) or "–"),
-        ("clauses", ", ".join(status.clauses) or "–"),
+        ("cause", _cause(status.caused_by, language)),
+        ("clauses", ", ".join(_clause(clause, language) for clause in status.clauses) or "–"),
         ("measures", ", ".join(status.measures) or text("none_recorded", language)),
         ("plan", plan),
     )
@@ -320,6 +332,68 @@ def _outlook(months: tuple[MonthFigures, ...], language: Language) -> Html:
 def _bar(month: MonthFigures) -> int:
     """Height in pixels; never nothing, so that a month without risk is still seen to be there."""
     return _BAR_HEIGHT if month.unknown else max(2, month.shortfall_mean_permille * _BAR_HEIGHT // 1000)
+
+
+def history(board: Board, language: Language) -> Html:
+    """How each colour came about, and which alerts are over: what a person asks who was not there."""
+    title = element("h2", text("history", language), id="history-title")
+    told = [_timeline(status.region, board.changes_of(status.region), language) for status in board.regions]
+    timelines = element("dl", [line for line in told if line], class_="timelines")
+    over = [_closed(alert, language) for alert in board.closed]
+    head = [element("th", text(name, language), scope="col") for name in ("region", "closed_alert", "since", "clause")]
+    table = element(
+        "table",
+        element("caption", text("closed_caption", language)),
+        element("thead", element("tr", head)),
+        element("tbody", over),
+    )
+    return element(
+        "section",
+        title,
+        timelines if any(told) else element("p", text("no_history", language), class_="empty"),
+        element("div", table, class_="wide closed") if over else "",
+        id="history",
+        aria_labelledby="history-title",
+    )
+
+
+def _timeline(region: str, changes: tuple[ColourChange, ...], language: Language) -> Html | str:
+    """Newest first, on one line: colour, since when, why."""
+    if not changes:
+        return ""
+    steps = [
+        element(
+            "li",
+            _chip(change.computed, say(COMPUTED[change.computed], language)),
+            element("small", _day(change.day.isoformat()), f" · {reason(change.reason, language)}"),
+            element("small", f"{_clause(change.clause, language)} · {_cause(change.caused_by, language)}"),
+        )
+        for change in changes[:TIMELINE_MAX]
+    ]
+    return join(element("dt", region, class_="code"), element("dd", element("ol", steps, class_="timeline")))
+
+
+def _closed(alert: AlertChanged, language: Language) -> Html:
+    subject = "" if alert.subject in ("", alert.region) else f" · {alert.subject}"
+    return element(
+        "tr",
+        element("th", alert.region, scope="row", class_="code"),
+        element("td", f"{say(ALERT[alert.kind], language)}{subject}"),
+        element("td", _day(alert.since.isoformat())),
+        element("td", _clause(alert.clause, language)),
+    )
+
+
+def _clause(clause: str, language: Language) -> str:
+    """A clause as the reader's language writes it; sources keep their names."""
+    if language is Language.EN:
+        return clause
+    return clause.replace("rule ", "regel ").replace("PROPOSAL: ", "voorstel: ")
+
+
+def _cause(kind: str, language: Language) -> str:
+    """What happened before the region was judged; a type that this console does not know yet is shown as it is."""
+    return say(CAUSE[kind], language) if kind in CAUSE else kind or "–"
 
 
 def workers(board: Board, language: Language) -> Html:

@@ -11,13 +11,15 @@ from typing import Final, TypeVar, cast
 import msgspec
 from redis.asyncio import Redis
 
-from hub.console.board import Board, Day, Worker
+from hub.console.board import Board, ColourChange, Day, Worker
 from hub.domain.facts import AlertChanged, RegionStatusChanged
 from hub.domain.words import ReceiptOutcome
-from hub.streams.read_model import COUNTS, DAYS, LIVE, OPEN_ALERTS, STATUS
+from hub.streams.read_model import CLOSED_ALERTS, COUNTS, DAYS, HISTORY, LIVE, OPEN_ALERTS, STATUS
 
 BEGIN: Final = "0-0"
 """The place before every entry of a stream."""
+CLOSED_SHOWN: Final = 12
+"""Alerts that are over and still shown; the whole record is the alerts topic."""
 _LOOK_MAX: Final = 1000
 """Entries taken at one look; the rest waits for the next."""
 
@@ -44,12 +46,16 @@ class Store:
         """Everything that the page shows. The place in the stream is read first, so nothing is missed after it."""
         live_id = await self._last_id()
         async with self._redis.pipeline(transaction=True) as pipe:
-            for key in (STATUS, OPEN_ALERTS, DAYS, COUNTS):
+            for key in (STATUS, OPEN_ALERTS, DAYS, COUNTS, HISTORY):
                 pipe.hgetall(key)
-            status, alerts, days, counts = cast("list[dict[bytes, bytes]]", await pipe.execute())
+            pipe.lrange(CLOSED_ALERTS, 0, CLOSED_SHOWN - 1)
+            *hashes, ended = await pipe.execute()
+        status, alerts, days, counts, changes = cast("list[dict[bytes, bytes]]", hashes)
         regions, bad_regions = _decoded(status, RegionStatusChanged)
         told, bad_alerts = _decoded(alerts, AlertChanged)
         closed, bad_days = _decoded(days, Day)
+        changed, bad_changes = _decoded(changes, ColourChange)
+        over, bad_over = _decoded({str(at): told for at, told in enumerate(ended)}, AlertChanged)
         return Board(
             regions=tuple(regions[code] for code in sorted(regions)),
             alerts=tuple(told.values()),
@@ -57,7 +63,9 @@ class Store:
             receipts=_receipts(counts),
             workers=workers,
             live_id=live_id,
-            unreadable=bad_regions + bad_alerts + bad_days,
+            unreadable=bad_regions + bad_alerts + bad_days + bad_changes + bad_over,
+            history=tuple(changed[name] for name in sorted(changed)),
+            closed=tuple(over.values()),
         )
 
     async def changes(self, after: str, wait_s: float) -> Changes:

@@ -113,6 +113,17 @@ REASON: Final[dict[ReasonCode, Pair]] = {
     ReasonCode.CLAIM_UNVERIFIED: ("een melding ‘vol’ is nog niet bevestigd", "a claim to be full is not confirmed yet"),
     ReasonCode.NO_SHORTAGE: ("geen tekort te zien", "no shortage in sight"),
 }
+CAUSE: Final[dict[str, Pair]] = {
+    "DayStarted": ("een nieuwe dag", "a new day"),
+    "CapacityDeclared": ("opgave van capaciteit", "a declaration of capacity"),
+    "FullDeclared": ("melding ‘vol’ of richtlijn vol", "a claim to be full"),
+    "ClaimJudged": ("oordeel van de coördinator", "the coordinator’s word"),
+    "MeasureReported": ("melding van een maatregel", "a measure reported"),
+    "ColourDeclared": ("kleur afgegeven door de KSV", "a colour declared by the KSV"),
+    "RedThreatSignalled": ("signaal dat rood dreigt", "a signal that red threatens"),
+    "ProviderFiguresPublished": ("cijfers van een zorgverzekeraar", "an insurer’s figures"),
+}
+"""What can tip a region, as people call it. Tests hold that no type is missing."""
 OUTCOME: Final[dict[ReceiptOutcome, Pair]] = {
     ReceiptOutcome.ACCEPTED: ("aanvaard", "accepted"),
     ReceiptOutcome.DUPLICATE: ("herhaald", "repeated"),
@@ -131,7 +142,14 @@ TEXT: Final[dict[str, Pair]] = {
     "waiting": ("wachtend", "waiting"),
     "open_proposals": ("open voorstellen", "open proposals"),
     "receipts": ("Ontvangen berichten", "Messages received"),
-    "now": ("Nu doen", "Act now"),
+    "now": ("Open meldingen", "Open alerts"),
+    "next_step": ("Nu doen", "Do now"),
+    "affected": ("Voor wie", "For whom"),
+    "cause": ("Aanleiding", "Occasion"),
+    "history": ("Hoe het zo kwam", "How it came about"),
+    "closed_alert": ("Melding", "Alert"),
+    "closed_caption": ("Laatst gesloten meldingen", "Alerts closed last"),
+    "no_history": ("Nog geen kleur is veranderd.", "No colour has changed yet."),
     "no_alerts": ("Geen open meldingen.", "No open alerts."),
     "regions": ("Regio’s", "Regions"),
     "regions_caption": (

@@ -2,9 +2,11 @@
 
 from typing import Final
 
+_WRITES: Final = "+eval +hget +hgetall +hset +hdel +hincrby +xadd +lpush +ltrim"
+_READS: Final = "+multi +exec +hgetall +lrange +xread +xrange +xrevrange"
 _SESSION: Final = "+ping +hello +auth +client|setinfo +client|setname +select"
 RULES: Final = {
-    "read-model": f"resetchannels ~hub:* ~live -@all {_SESSION} +eval +hget +hgetall +hset +hdel +hincrby +xadd",
-    "console": f"resetchannels %R~hub:* %R~live -@all {_SESSION} +multi +exec +hgetall +xread +xrange +xrevrange",
+    "read-model": f"resetchannels ~hub:* ~live -@all {_SESSION} {_WRITES}",
+    "console": f"resetchannels %R~hub:* %R~live -@all {_SESSION} {_READS}",
 }
 """Rules by role. The script of the read model runs under its caller's rules, so its commands are named too."""

@@ -5,6 +5,9 @@ Keys (all values JSON objects unless said otherwise; minutes are whole minutes, 
 
 - `hub:positions` hash: `facts/<partition>` → next offset; `region/<code>` → `<log offset>/<index>` of the last fact
 - `hub:status` hash: region → RegionStatusChanged (computed and declared colour, clauses, reasons, measures, months)
+- `hub:history` hash: `<region>/<day>` → the computed and declared colour with which a day of change ended, why, by
+  which clause and after which input (ColourChange of hub/console/board.py)
+- `hub:closed-alerts` list, newest first, the last 200: AlertChanged as it was closed
 - `hub:capacity` hash: `<region>/<month>` → RegionCapacityStated as the coordinator gets it
 - `hub:alerts` hash: `<region>/<alert id>` → AlertChanged of open episodes; closed ones leave
 - `hub:days` hash: region (also `NL`) → DayClosed (date, open proposals, waiting)
@@ -48,7 +51,10 @@ from hub.streams.reader import Polled
 POSITIONS: Final = "hub:positions"
 STATUS: Final = "hub:status"
 CAPACITY: Final = "hub:capacity"
+HISTORY: Final = "hub:history"
 OPEN_ALERTS: Final = "hub:alerts"
+CLOSED_ALERTS: Final = "hub:closed-alerts"
+CLOSED_ALERTS_MAX: Final = 200
 DAYS: Final = "hub:days"
 FAIR_SHARE: Final = "hub:fair-share"
 IN_FORCE: Final = "hub:in-force"
@@ -73,6 +79,7 @@ class Projection:
         """Add what one fact changes."""
         match fact:
             case f.RegionStatusChanged():
+                self._take_change(fact, region)
                 self._show("status", STATUS, region, region, fact)
             case f.DayClosed():
                 self._show("day", DAYS, region, region, fact)
@@ -108,9 +115,27 @@ class Projection:
             counted.append(_live("counts", "", json.dumps(dict(sorted(self._counts.items())))))
         return [*self._commands, *counted]
 
+    def _take_change(self, fact: f.RegionStatusChanged, region: RegionCode) -> None:
+        """A colour that began today: of several on one day the last one stays."""
+        if fact.computed_since == fact.date:
+            first = fact.grounds[0] if fact.grounds else None
+            change = {
+                "region": region,
+                "day": fact.date.isoformat(),
+                "computed": fact.computed.value,
+                "declared": None if fact.declared is None else fact.declared.value,
+                "reason": fact.reasons[0] if fact.reasons else "",
+                "clause": first.clause if first is not None else next(iter(fact.clauses), ""),
+                "caused_by": fact.caused_by,
+            }
+            told = json.dumps(change, separators=(",", ":"))
+            self._commands.append(["HSET", HISTORY, f"{region}/{fact.date.isoformat()}", told])
+
     def _take_alert(self, fact: f.AlertChanged, region: RegionCode) -> None:
         if fact.state is AlertState.CLOSED:
             self._commands.append(["HDEL", OPEN_ALERTS, f"{region}/{fact.alert_id}"])
+            self._commands.append(["LPUSH", CLOSED_ALERTS, _json(fact)])
+            self._commands.append(["LTRIM", CLOSED_ALERTS, "0", str(CLOSED_ALERTS_MAX - 1)])
             self._commands.append(_live("alert", region, _json(fact)))
         else:
             self._show("alert", OPEN_ALERTS, f"{region}/{fact.alert_id}", region, fact)

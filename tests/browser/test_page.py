@@ -95,9 +95,35 @@ async def test_an_alert_comes_and_goes_without_a_reload(browser: Browser, consol
     page = await opened(browser, console)
     await expect(page.locator("#alerts")).to_contain_text("Geen open meldingen")
     writer.say(ALERT_ORANGE)
-    await expect(page.locator("#alerts .step")).to_have_text(ALERT_ORANGE.next_step_nl)
+    await expect(page.locator("#alerts .step")).to_have_text(f"Nu doen: {ALERT_ORANGE.next_step_nl}")
     writer.say(replace(ALERT_ORANGE, state=AlertState.CLOSED))
     await expect(page.locator("#alerts")).to_contain_text("Geen open meldingen")
+
+
+async def test_an_alert_says_what_is_wrong_for_whom_and_leads_to_its_region(
+    browser: Browser, console: str, writer: Writer
+) -> None:
+    """What a person needs who was asleep a minute ago, in one glance."""
+    writer.say(*NATION, replace(ALERT_ORANGE, what_nl="KSV-02: Code oranje.", affected_nl="Cliënten van april."))
+    page = await opened(browser, console)
+    shown = page.locator("#alerts .alert", has_text="KSV-02")
+    await expect(shown.locator(".what")).to_have_text("KSV-02: Code oranje.")
+    await expect(shown.locator(".affected")).to_have_text("Voor wie: Cliënten van april.")
+    await shown.get_by_role("link", name="KSV-02").click()
+    assert await page.evaluate("location.hash") == "#region-KSV-02"
+
+
+async def test_how_a_colour_came_about_grows_while_somebody_looks(
+    browser: Browser, console: str, writer: Writer
+) -> None:
+    """Newest first, with the reason, the clause and what happened before; alerts that are over stand below."""
+    today = replace(ORANGE, computed_since=ORANGE.date, caused_by="ClaimJudged")
+    writer.say(*NATION)
+    page = await opened(browser, console)
+    await expect(page.locator("#history")).to_contain_text("Nog geen kleur is veranderd")
+    writer.say(today, replace(ALERT_RED, state=AlertState.CLOSED))
+    await expect(page.locator("#history .timeline li")).to_contain_text("oordeel van de coördinator")
+    await expect(page.locator("#history .closed")).to_contain_text("Code rood")
 
 
 async def test_a_region_that_was_not_there_yet_appears(browser: Browser, console: str, writer: Writer) -> None:
@@ -129,16 +155,18 @@ async def test_a_lost_connection_is_said_and_taken_up_again(
 
 
 async def test_the_whole_page_can_be_reached_by_keyboard(browser: Browser, console: str, writer: Writer) -> None:
-    """The first stop skips to the alerts; then the language and every region's details follow in order."""
+    """The first stop skips to the alerts; then the language, each alert's region and every region's details follow."""
     writer.say(*NATION)
     page = await opened(browser, console)
     stops = []
-    for _ in range(5):
+    for _ in range(7):
         await page.keyboard.press("Tab")
         stops.append(await page.evaluate("document.activeElement.textContent.trim()"))
     assert stops == [
         "Naar de meldingen",
         "English",
+        "KSV-03",
+        "KSV-02",
         *(f"Onderbouwing {code}" for code in ("KSV-01", "KSV-02", "KSV-03")),
     ]
 

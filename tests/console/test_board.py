@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from hub.console.board import Board, differs
+from hub.console.board import Board, ColourChange, differs
 from hub.domain.facts import AlertChanged
 from hub.domain.words import AlertSeverity, AlertState, ComputedColour, DeclaredColour
 from tests.console.world import ALERT_ORANGE, ALERT_RED, GREEN, ORANGE, RED
@@ -28,6 +28,16 @@ def test_the_most_severe_alert_comes_first_then_the_one_nobody_handles_then_the_
 def test_a_closed_alert_asks_for_nobody() -> None:
     """It is history."""
     assert board_of(replace(ALERT_RED, state=AlertState.CLOSED)).urgent == ()
+
+
+def test_changes_of_a_region_stand_newest_first() -> None:
+    """Other regions' changes stay out."""
+    changes = tuple(
+        ColourChange(region=region, day=date(2026, 3, day), computed=ComputedColour.RED_A)
+        for region, day in (("KSV-01", 2), ("KSV-02", 3), ("KSV-01", 9))
+    )
+    board = replace(board_of(), history=changes)
+    assert [change.day.day for change in board.changes_of("KSV-01")] == [9, 2]
 
 
 def test_the_summary_counts_every_region_once() -> None:

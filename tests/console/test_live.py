@@ -131,7 +131,7 @@ async def test_the_id_stands_on_the_last_part_of_a_look_alone(console: str, writ
         events = [await follower.until("region-KSV-02")]
         while not events[-1].id:
             events.append(await follower.next())
-        assert len(events) == 5 and [bool(event.id) for event in events[:-1]] == [False] * 4
+        assert len(events) == 6 and [bool(event.id) for event in events[:-1]] == [False] * 5
         assert events[-1].id == last(writer)
 
 

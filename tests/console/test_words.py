@@ -5,8 +5,22 @@ from enum import StrEnum
 
 import pytest
 
-from hub.console.words import ALERT, COMPUTED, DECLARED, MEDIATOR, OUTCOME, REASON, SEVERITY, STATE, TEXT, Language, say
+from hub.console.words import (
+    ALERT,
+    CAUSE,
+    COMPUTED,
+    DECLARED,
+    MEDIATOR,
+    OUTCOME,
+    REASON,
+    SEVERITY,
+    STATE,
+    TEXT,
+    Language,
+    say,
+)
 from hub.domain.colour_code import ReasonCode
+from hub.domain.region import TIPPING
 from hub.domain.words import (
     AlertKind,
     AlertSeverity,
@@ -36,6 +50,11 @@ def test_every_word_of_the_domain_is_said_in_both_languages(
     """A new word in the domain fails here before it fails at night."""
     assert set(table) == set(words)
     assert all(say(pair, Language.NL) and say(pair, Language.EN) for pair in table.values())
+
+
+def test_whatever_can_tip_a_region_has_a_name_for_people() -> None:
+    """A new type of input fails here before it shows as a class name."""
+    assert set(CAUSE) == {"DayStarted", *(kind.__name__ for kind in TIPPING)}
 
 
 def test_every_fixed_text_is_said_in_both_languages() -> None:

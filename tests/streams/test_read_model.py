@@ -13,7 +13,18 @@ from aiokafka.structs import ConsumerRecord
 from hub.contracts.codec import encode
 from hub.domain import facts as f
 from hub.domain.words import AlertState, ReceiptOutcome
-from hub.streams.read_model import COUNTS, DAYS, LIVE, OPEN_ALERTS, POSITIONS, STATUS, ReadModel
+from hub.streams.read_model import (
+    CLOSED_ALERTS,
+    CLOSED_ALERTS_MAX,
+    COUNTS,
+    DAYS,
+    HISTORY,
+    LIVE,
+    OPEN_ALERTS,
+    POSITIONS,
+    STATUS,
+    ReadModel,
+)
 from tests.contracts.examples import example
 from tests.contracts.world import REFERENCE
 
@@ -156,3 +167,30 @@ async def test_a_redis_that_is_away_is_called_by_its_name() -> None:
     with pytest.raises(WorldUnavailable, match="Redis does not answer"):
         await model.open()
     await model.close()
+
+
+async def test_the_day_on_which_a_colour_changed_is_kept_and_the_days_after_it_are_not(redis_url: str) -> None:
+    """One line for a day of change, with the last word of that day."""
+    model, _ = await loaded(redis_url)
+    day = date(2026, 3, 2)
+    status = example(f.RegionStatusChanged, date=day, computed_since=day, computed="orange", caused_by="ClaimJudged")
+    later = example(f.RegionStatusChanged, date=date(2026, 3, 3), computed_since=day, computed="orange")
+    red = example(f.RegionStatusChanged, date=day, computed_since=day, computed="red_a", caused_by="MeasureReported")
+    await model.handle({SOURCE: records(status, red, later)})
+    held: Any = redis.Redis.from_url(redis_url, decode_responses=True).hgetall(HISTORY)
+    assert list(held) == ["KSV-01/2026-03-02"]
+    told = json.loads(held["KSV-01/2026-03-02"])
+    assert (told["computed"], told["caused_by"]) == ("red_a", "MeasureReported")
+
+
+async def test_closed_alerts_are_kept_newest_first_up_to_a_bound(redis_url: str) -> None:
+    """Open ones leave their place for the list of those that are over."""
+    model, _ = await loaded(redis_url)
+    closed = [
+        example(f.AlertChanged, recipient="", alert_id=f"a{n}", state=AlertState.CLOSED)
+        for n in range(CLOSED_ALERTS_MAX + 3)
+    ]
+    await model.handle({SOURCE: records(*closed)})
+    held: Any = redis.Redis.from_url(redis_url, decode_responses=True).lrange(CLOSED_ALERTS, 0, -1)
+    assert len(held) == CLOSED_ALERTS_MAX
+    assert json.loads(held[0])["alert_id"] == f"a{CLOSED_ALERTS_MAX + 2}"
