@@ -3,7 +3,10 @@
 A small one in every test run; `make chaos` takes a larger nation and the sessions of a deployment.
 """
 
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,6 +24,7 @@ from hub.audit.verify import Verdict, verify_dump
 from hub.contracts import catalogue
 from hub.contracts.schemas import registry
 from hub.domain.identifiers import TenantId
+from hub.edge import FileKey
 from hub.local.demo import AUDITOR, ROLES, Stack, prepare, start_hub
 from hub.local.dump import dump_redis, dump_topics
 from hub.local.rest import look, wait_until_idle
@@ -48,6 +52,7 @@ SMALL = Size(200, 12, {"HUB_LIMITS__SESSION_TIMEOUT_MS": "3000", "HUB_LIMITS__HE
 LARGE = Size(600, 20, {})
 KILLED = tuple(ROLES)
 WAIT_S = 30.0
+ROOT = Path(__file__).parents[2]
 HEAD = 6
 """A search for the first letters of every secret at once is quick; what it finds is looked at whole."""
 
@@ -198,6 +203,26 @@ def test_a_stock_consumer_reads_receipts_and_alerts_with_its_tenants_password(ru
         read = AvroDeserializer(run.schemas())(message.value(), SerializationContext(topic, MessageField.VALUE))
         assert isinstance(read, dict) and ("code" in read or "alert_id" in read)
         consumer.close()
+
+
+def test_the_vendors_example_registers_a_client_and_hears_so(run: Run, tmp_path: Path) -> None:
+    """examples/register_one_client.py, as its own words say to run it."""
+    client = run.nation.clients[0]
+    package = client.provider.package
+    password, key = tmp_path / "password", tmp_path / "epoch-key.json"
+    password.write_text(run.stack.passwords[package] + "\n", "utf-8")
+    FileKey.generate().save(key)
+    said = subprocess.run(
+        [
+            sys.executable, str(ROOT / "examples/register_one_client.py"),
+            "--bootstrap", run.stack.kafka.tenant_bootstrap, "--registry", run.stack.console_url.rstrip("/"),
+            "--tenant", package, "--password-file", str(password), "--key-file", str(key),
+            "--provider", client.provider.agb, "--pc4", client.pc4,
+        ],
+        capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    run.live.measured.inputs += 1
+    assert (said.returncode, said.stdout) == (0, "accepted applied \nVerwerkt.\n"), said.stderr
 
 
 def test_a_stock_producer_publishes_to_its_own_inbox_and_to_no_other(run: Run) -> None:

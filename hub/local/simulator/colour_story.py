@@ -19,6 +19,8 @@ from hub.local.simulator.national import START, Area, Nation, Provider, Story
 DIP_DAY, CONFIRMED_DAY = 8, 9
 SHORT_DAY, SHORT_CONFIRMED_DAY = 13, 14
 WELL_DAY = 20
+ENDS_DAY = 40
+"""Red and orange are left after a fortnight each at most: what a run shorter than this cannot show is not expected."""
 HOURS_PERMILLE: Final = {DIP_DAY: 800, SHORT_DAY: 350}
 """What is left of the hours that a provider's own clients would take at the mean: below it, then below minimal care."""
 COLOURS: Final = ("green", "orange", "red", "green")
@@ -60,7 +62,8 @@ def vol_id(provider: Agb, region: RegionCode) -> RecordId:
 
 def coordinator(area: Area, nation: Nation) -> Iterator[tuple[int, Message]]:
     """What the coordinator of the region says, day by day."""
-    told: Told | None = Told("colour_story", (area.region,), expected=APPLIED, colours=COLOURS)
+    whole = nation.days >= ENDS_DAY
+    told = Told("colour_story", (area.region,), expected=APPLIED, colours=COLOURS) if whole else None
     for version, day in enumerate((CONFIRMED_DAY, SHORT_CONFIRMED_DAY), start=1):
         if day == SHORT_CONFIRMED_DAY:
             yield day, Message(area.coordinator, _measure(area.region, day, MeasureStatus.STARTED, 1))
@@ -79,7 +82,7 @@ def coordinator(area: Area, nation: Nation) -> Iterator[tuple[int, Message]]:
     rejected = _judged(
         area.region, liar.agb, ClaimKind.FULL, ClaimJudgement.REJECTED, vol_id(liar.agb, area.region), 1
     )  # fmt: skip
-    exposed = Told("false_vol", (f"{area.region}/{liar.agb}",), expected=APPLIED)
+    exposed = Told("false_vol", (f"{area.region}/{liar.agb}",), expected=APPLIED) if whole else None
     yield REJECTED_DAY, Message(area.coordinator, rejected, told=exposed)
 
 
