@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +95,9 @@ def test_a_plan_that_contradicts_itself_is_no_plan() -> None:
     """The shape is right, the content is not."""
     with pytest.raises(PlanFaulty, match="/norms/mean_minutes: found 600, expected at least the minimal 1440"):
         read_plan(write_plan(replace(FULL, norms=CareNorms(mean_minutes=600))))
+
+
+def test_the_example_in_the_documents_is_a_sound_plan() -> None:
+    """A coordinator starts from it."""
+    example = Path(__file__).resolve().parents[2] / "examples" / "region-plan.yaml"
+    assert read_plan(example.read_text("utf-8")).coordinator

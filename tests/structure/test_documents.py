@@ -11,11 +11,13 @@ import typer
 
 from hub.__main__ import app
 from hub.contracts import render
+from hub.domain import events, facts
 from hub.domain.words import AlertKind
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 README = (ROOT / "README.md").read_text("utf-8")
+README_TOPICS = README.replace(".<", "`<")
 
 
 @cache
@@ -112,3 +114,16 @@ def test_nothing_names_a_place_on_somebodys_machine_or_an_installers_source() ->
         for match in foreign.finditer(path.read_text("utf-8", errors="replace"))
     ]
     assert found == []
+
+
+GUIDES = [path for path in DOCUMENTS if path.name.startswith(("for-", "connect-"))]
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_every_message_and_topic_that_a_guide_names_exists(guide: Path) -> None:
+    """A vendor, an insurer or a coordinator looks these names up, and must find them."""
+    known = {kind.__name__ for module in (events, facts) for kind in vars(module).values() if isinstance(kind, type)}
+    text = guide.read_text("utf-8")
+    assert set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", text)) <= known
+    kinds = {topic.split(".")[1] for topic in re.findall(r"`(out\.[a-z-]+)`", README_TOPICS)}
+    assert {kind.split(".")[1] for kind in re.findall(r"`(out\.[a-z-]+)`", text)} <= kinds
