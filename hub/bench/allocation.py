@@ -23,6 +23,7 @@ import numpy as np
 from scipy.optimize import LinearConstraint, milp
 from scipy.sparse import coo_array
 
+from hub.bench.row import Row
 from hub.domain.allocation import (
     AllocationRules,
     Bearer,
@@ -46,6 +47,10 @@ HOSPITAL_SHARE: Final = 0.08
 """Clients placed after birth with one to three hospital days deducted (PROPOSAL: no source gives the share)."""
 INSURERS: Final = (("3311", 0.30), ("7119", 0.24), ("3332", 0.22), ("0101", 0.12), ("0201", 0.07), ("9991", 0.05))
 """Market shares as in DOMAIN "Numbers"; codes other than 3311, 7119 and 3332 are invented."""
+BENCH_REGION_MONTHS: Final = 20
+"""Region-months in `hub bench`, which is to end in minutes; the program's own default is 100."""
+GOAL_OF_OPTIMUM: Final = 0.99
+GOAL_JAIN_GAP: Final = 0.01
 BIRTHS_A_YEAR: Final = 164_000
 REGIONS_A_NATION: Final = 71
 SOLVER_SECONDS: Final = 3.0
@@ -600,6 +605,23 @@ def summary(rows: Sequence[QualityRow]) -> dict[str, Any]:
         for kind in sorted(kinds)
         for of_kind in [[row for row in rows if row.amounts == kind]]
     }
+
+
+def rows() -> Iterator[Row]:
+    """The group `allocation` of `hub bench`; every region-month by itself is what this module prints as a program."""
+    yield from (
+        Row("allocation", f"{row.waiting:,} waiting", row.microseconds_per_client, "µs a client") for row in cost_rows()
+    )
+    for amounts, figures in summary(list(quality_rows(BENCH_REGION_MONTHS))).items():
+        what = f"amounts {amounts}, {figures['region_months']} region-months"
+        placed, lowest = figures["mean_of_optimum"], figures["lowest_of_optimum"]
+        yield Row("allocation", f"placed hours, lowest, {what}", lowest, "of the optimum", goal=GOAL_OF_OPTIMUM)
+        yield Row("allocation", f"placed hours, mean, {what}", placed, "of the optimum")
+        gap = figures["largest_jain_gap"]
+        yield Row("allocation", f"Jain, largest gap, {what}", gap, "", goal=GOAL_JAIN_GAP, lower_is_better=True)
+    nation = nation_row()
+    yield Row("allocation", f"a year of {nation.clients:,} clients", nation.seconds, "s")
+    yield Row("allocation", f"a year of {nation.clients:,} clients", nation.resident_megabytes, "MB resident")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

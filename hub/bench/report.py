@@ -1,7 +1,7 @@
 """`hub bench`: every group of rows that can run here, as a table for people or JSON for scripts."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from importlib import import_module
 
@@ -17,7 +17,7 @@ GROUPS = {
     "allocation": "hub.bench.allocation",
     "alerts": "hub.bench.alerts",
 }
-"""Each module has `rows() -> Sequence[Row]`."""
+"""Each module has `rows() -> Iterable[Row]`."""
 
 
 def run_bench(groups: Sequence[str], as_json: bool) -> int:
@@ -26,19 +26,22 @@ def run_bench(groups: Sequence[str], as_json: bool) -> int:
         if name not in GROUPS:
             raise UsageError(f"found group {name!r}, expected one of {', '.join(GROUPS)}")
     rows: list[Row] = []
-    for name in groups or tuple(GROUPS):
-        measure: Callable[[], Sequence[Row]] = import_module(GROUPS[name]).rows
-        rows.extend(measure())
     console = Console(stderr=as_json)
-    console.print(table(rows))
+    for name in groups or tuple(GROUPS):
+        measure: Callable[[], Iterable[Row]] = import_module(GROUPS[name]).rows
+        found = list(measure())
+        console.print(table(found))  # group by group: a later one that fails must not take these along
+        rows += found
     if as_json:
         Console().out(json.dumps([asdict(row) | {"met": row.met} for row in rows]), highlight=False)
-    return 0 if all(row.met is not False for row in rows) else 1
+    missed = [f"{row.group}: {row.name}" for row in rows if row.met is False]
+    console.print(f"{sum(row.met is True for row in rows)} goals met, {len(missed)} not met", *missed, sep="\n  ")
+    return 1 if missed else 0
 
 
 def table(rows: Sequence[Row]) -> Table:
     """Rows as a person reads them."""
-    shown = Table("group", "what", "figure", "beside", "ratio", "goal", "met")
+    shown = Table("group", "what", "figure", "beside", "ratio", "lowest to highest", "goal", "met")
     for row in rows:
         sign = "≤" if row.lower_is_better else "≥"
         shown.add_row(
@@ -47,6 +50,7 @@ def table(rows: Sequence[Row]) -> Table:
             f"{row.value:,.1f} {row.unit}",
             row.beside,
             "" if row.ratio is None else f"{row.ratio:.2f}",
+            "" if row.lowest is None or row.highest is None else f"{row.lowest:,.2f} – {row.highest:,.2f}",
             "" if row.goal is None else f"{sign} {row.goal:g}",
             {None: "", True: "yes", False: "NO"}[row.met],
         )

@@ -217,7 +217,15 @@ class _Maker:
         ]
 
     def _put_length(self, value: str) -> list[str]:
-        return [f"if len({value}) < 64:", f"    out.append(len({value}) << 1)", "else:", f"    put(out, len({value}))"]
+        return [
+            f"if len({value}) < 64:",
+            f"    out.append(len({value}) << 1)",
+            f"elif len({value}) < 8192:",
+            f"    out.append(len({value}) << 1 & 127 | 128)",
+            f"    out.append(len({value}) >> 6)",
+            "else:",
+            f"    put(out, len({value}))",
+        ]
 
     def _variable(self) -> str:
         self._variables += 1

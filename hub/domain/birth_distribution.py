@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from hub.domain.birth_weights import FIRST_OFFSET_DAYS, NATIONAL_FIT_1
 
@@ -134,16 +134,34 @@ def share_numerators(profile: tuple[int, ...], length_days: int) -> tuple[int, .
 
 @lru_cache(maxsize=131_072)
 def _moments(model: CareModel, start_offset: int, length_days: int, after_offset: int) -> CareMoments:
-    weights = unborn_weights(model.births, after_offset)
-    return _weigh(model, weights, model.births.first_offset_days - start_offset, length_days)
+    weights, sums = _unborn_sums(model.births, after_offset)
+    return _weigh(model, weights, sums, model.births.first_offset_days - start_offset, length_days)
 
 
-def _weigh(model: CareModel, weights: Sequence[int], first_day: int, length_days: int) -> CareMoments:
-    """`first_day`: day of the first weight, counted from the start of the period."""
+@lru_cache(maxsize=4096)
+def _unborn_sums(births: BirthWeights, after_offset_days: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    weights = unborn_weights(births, after_offset_days)
+    return weights, tuple(accumulate(weights, initial=0))
+
+
+def _weigh(
+    model: CareModel, weights: Sequence[int], sums: Sequence[int], first_day: int, length_days: int
+) -> CareMoments:
+    """`first_day`: day of the first weight, counted from the start of the period. `sums`: weights before each one.
+
+    Who is born on a day from which all her care falls inside is counted with the others of those days at once.
+    """
     shares = share_numerators(model.profile, length_days)
     lead = model.care_days - 1
-    care = care_squared = births = care_and_birth = 0
-    for day in range(max(first_day, -lead), min(first_day + len(weights), length_days)):
+    first, end = max(first_day, -lead), min(first_day + len(weights), length_days)
+    whole, rest = max(first, 0), min(end, length_days - lead)
+    if rest <= whole:
+        whole = rest = first
+    parts = sum(model.profile)
+    births = sums[rest - first_day] - sums[whole - first_day] if whole < rest else 0
+    care = care_and_birth = births * parts
+    care_squared = care * parts
+    for day in chain(range(first, whole), range(rest, end)):
         weight = weights[day - first_day]
         share = shares[day + lead]
         care += weight * share
@@ -153,7 +171,6 @@ def _weigh(model: CareModel, weights: Sequence[int], first_day: int, length_days
             care_and_birth += weight * share
     if care == 0:
         return NOTHING
-    parts = sum(model.profile)
     return CareMoments(
         mean_care=care,
         variance_care=PARTS_PER_WHOLE * care_squared - care * care,
@@ -173,4 +190,4 @@ def unborn_moments(model: CareModel, due: date, today: date, start: date, length
 
 def born_moments(model: CareModel, born_on: date, start: date, length_days: int) -> CareMoments:
     """Moments for a client whose child was born on `born_on`: exact, so without variance."""
-    return _weigh(model, (PARTS_PER_WHOLE,), born_on.toordinal() - start.toordinal(), length_days)
+    return _weigh(model, (PARTS_PER_WHOLE,), (0, PARTS_PER_WHOLE), born_on.toordinal() - start.toordinal(), length_days)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 
 from hub.domain.events import CapacityDeclared
 from hub.domain.identifiers import Agb, Month, RecordId, first_day, month_of
@@ -93,7 +94,11 @@ def declared_month(declarations: Iterable[Declaration], month: Month, method: Ca
     A declaration counts by its days in the month; on one day the latest declared holds, at equal days the longer id.
     Days after the last period carry the last declaration forward, days before the first have none.
     """
-    known = tuple(declarations)
+    return _declared_month(tuple(declarations), month, method)
+
+
+@lru_cache(maxsize=8192)
+def _declared_month(known: tuple[Declaration, ...], month: Month, method: CapacityMethod) -> DeclaredMonth | None:
     by_method = tuple(d for d in known if d.method is method) or known
     latest_first = sorted(by_method, key=lambda d: (d.declared_on, d.record_id), reverse=True)
     start, end = first_day(month), first_day(Month(month + 1))

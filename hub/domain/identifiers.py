@@ -5,6 +5,7 @@ A check answers a question and never raises: what to do with a wrong identifier 
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import NewType
 
 Agb = NewType("Agb", str)
@@ -100,6 +101,7 @@ def parse_month(text: str) -> Month:
     return Month(int(match[1]) * 12 + int(match[2]) - 1)
 
 
+@lru_cache(maxsize=1024)
 def first_day(month: Month) -> date:
     """The first day of a month."""
     return date(month // 12, month % 12 + 1, 1)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from hashlib import sha256
+from itertools import pairwise
 
 import msgspec
 
@@ -494,10 +495,19 @@ class LoadBook:
     def _row(self, key: _CellKey) -> tuple[CareMoments, ...]:
         row = self._rows.get(key[:2])
         if row is None:
+            born = self.model.births
+            first = key[0] if key[1] else key[0] + born.first_offset_days
+            last = (key[0] if key[1] else key[0] + born.last_offset_days) + self.model.care_days - 1
             row = self._rows[key[:2]] = tuple(
-                self._moments(key, first_day(m), (first_day(Month(m + 1)) - first_day(m)).days) for m in self.months
+                # Most months are too early or too late for any of her care; asking each would be half of a day's cost.
+                NOTHING if last < start or first >= end else self._moments(key, date.fromordinal(start), end - start)
+                for start, end in self._month_bounds()
             )
         return row
+
+    def _month_bounds(self) -> Iterator[tuple[int, int]]:
+        """First day of each month and of the one after it, as ordinals."""
+        return pairwise(first_day(Month(m)).toordinal() for m in (*self.months, self.months[-1] + 1))
 
     def _moments(self, key: _CellKey, start: date, days: int) -> CareMoments:
         day = date.fromordinal(key[0])

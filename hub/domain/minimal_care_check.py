@@ -1,6 +1,7 @@
 """Black, established afterwards: who did not get minimal care (S1, rule 5). A dated finding, never a colour."""
 
 from datetime import date, timedelta
+from operator import itemgetter
 
 import msgspec
 
@@ -26,9 +27,12 @@ def check_minimal_care(case: Case, today: date) -> bool:
     """
     missed = False
     window_days = case.state.plan.care_model().care_days + REPORTING_DAYS
-    for key, row in case.state.registrations.items():
-        if row.care_judged or (row.born_on is None and row.end_reason is None):
-            continue
+    open_rows = [
+        (key, row)
+        for key, row in case.state.registrations.unordered()
+        if not row.care_judged and not (row.born_on is None and row.end_reason is None)
+    ]
+    for key, row in sorted(open_rows, key=itemgetter(0)):  # the order is seen in the findings; most rows never get here
         verdict = _verdict_of_registration(case, row, today, window_days)
         if verdict is Missed.NOT_YET:
             continue
