@@ -52,7 +52,8 @@ EXPIRY_DAYS: Final = 42
 """State ends six weeks after the due date."""
 LOOKS_MAX: Final = 2
 """Of the blocks that a pair shares, as many are compared, strongest first."""
-PENDING_MAX: Final = 3
+PENDING_MAX: Final = 4
+"""Submissions of one record that wait for their region's judgement."""
 ALERT_MILLIBITS: Final = 1500
 """One person must be nearly three times as likely as two, before anyone is told: a false alarm costs more trust than a
 missed duplicate, and the score takes no sum over the stories that fit less well."""
@@ -104,6 +105,7 @@ class Matcher:
 
     def submit(self, state: MatchState, ref: RecordRef, identity: Identity | None, due_date: date) -> list[Outcome]:
         """A version's encoding arrives. Nothing is paired before its region settles it, in whatever order both come."""
+        state.rest()
         due = due_date.toordinal()
         if state.day and due + EXPIRY_DAYS <= state.day:
             state.count("submitted_after_expiry")
@@ -114,14 +116,15 @@ class Matcher:
             state.count("not_comparable")
         if ref.version < row.version or ref.version <= row.encoded_version:
             return []
+        refused = Submitted(ref.version, ref.region, None)
+        if refused in row.pending:
+            row.pending = _without_first(row.pending, refused)
+            return self._rest_of(state, number, row)
         if ref.version == row.version and row.status == _ACTIVE:
             return self._encode(state, number, row, encoding)
         if row.status == _CLOSED and ref.version <= row.version:
             return []
-        others = [waiting for waiting in row.pending if waiting.version != ref.version]
-        row.pending = sorted([*others, Submitted(ref.version, due, encoding)], key=lambda one: one.version)[
-            -PENDING_MAX:
-        ]
+        row.pending = _queued(row.pending, Submitted(ref.version, ref.region, encoding))
         state.put_row(number, row)
         return []
 
@@ -134,18 +137,19 @@ class Matcher:
         closed_by_transfer: bool = False,
     ) -> list[Outcome]:
         """A region's judgement of a version. Where two regions hold one record, DESIGN spine 4 decides."""
+        state.rest()
         due = due_date.toordinal()
         if state.day and due + EXPIRY_DAYS <= state.day and self._number(state, ref) is None:
             return []
         number, row = self._row(state, ref, due)
         match outcome:
             case SettledOutcome.REFUSED:
-                row.pending = [waiting for waiting in row.pending if waiting.version != ref.version]
-                if row.status == _SUBMITTED and not row.pending:
-                    self._forget(state, number, row)
+                judged = _first_of(row.pending, ref)
+                if judged is None:
+                    row.pending = _queued(row.pending, Submitted(ref.version, ref.region, None))
                 else:
-                    state.put_row(number, row)
-                return []
+                    row.pending = _without_first(row.pending, judged)
+                return self._rest_of(state, number, row)
             case SettledOutcome.CLOSED:
                 return self._close(state, number, row, ref, closed_by_transfer)
             case SettledOutcome.ACTIVE:
@@ -168,6 +172,7 @@ class Matcher:
         """
         out: list[Outcome] = []
         for number in state.numbers():
+            state.rest()
             row = state.row(number)
             if row.tenant != old or row.provider != provider or row.region != region:
                 continue
@@ -213,6 +218,7 @@ class Matcher:
             return []
         out: list[Outcome] = []
         for number in state.expired_by(today):
+            state.rest()
             row = state.row(number)
             out += self._end_links(state, number, row, LinkEndReason.EXPIRED)
             self._forget(state, number, row)
@@ -300,6 +306,14 @@ class Matcher:
         state.put_expiry(due + EXPIRY_DAYS, number)
         return number, row
 
+    def _rest_of(self, state: MatchState, number: int, row: Row) -> list[Outcome]:
+        """After a refusal: a record of which nothing stands and nothing waits is forgotten."""
+        if row.status == _SUBMITTED and not row.pending:
+            self._forget(state, number, row)
+        else:
+            state.put_row(number, row)
+        return []
+
     def _forget(self, state: MatchState, number: int, row: Row) -> None:
         self._leave_blocks(state, number, row.encodings)
         state.drop_ref(key_of(row.tenant, row.provider, row.kind, row.record_id), number)
@@ -325,12 +339,12 @@ class Matcher:
             state.drop_expiry(row.due + EXPIRY_DAYS, number)
             state.put_expiry(due + EXPIRY_DAYS, number)
         row.version, row.region, row.status, row.due = ref.version, ref.region, _ACTIVE, due
-        encoding = next((waiting.encoding for waiting in row.pending if waiting.version == ref.version), None)
+        taken = _first_of(row.pending, ref)
         row.pending = [waiting for waiting in row.pending if waiting.version > ref.version]
-        if encoding is None:
+        if taken is None or taken.encoding is None:
             state.put_row(number, row)
             return out
-        return out + self._encode(state, number, row, encoding)
+        return out + self._encode(state, number, row, taken.encoding)
 
     def _close(self, state: MatchState, number: int, row: Row, ref: RecordRef, by_transfer: bool) -> list[Outcome]:
         if row.status == _ACTIVE and (
@@ -405,7 +419,7 @@ class Matcher:
             tokens = encoding.tokens
             for block in range(len(encoding.passes)):
                 at = block * STORED_TOKEN_BYTES
-                state.leave_block(int.from_bytes(tokens[at : at + STORED_TOKEN_BYTES], "big"), number, block)
+                state.leave_block(tokens[at : at + STORED_TOKEN_BYTES], number, block)
 
     def _pair(self, state: MatchState, number: int, row: Row, encoding: Encoding) -> list[Linked]:
         """Search every block, enter them, compare each candidate once; returns those that one person explains best."""
@@ -556,6 +570,33 @@ def _stored(identity: Identity | None) -> Encoding:
         b"".join([block.token[:STORED_TOKEN_BYTES] for block in blocks]),
         pack([block.filters or empty for block in blocks], mask),
     )
+
+
+def _queued(pending: Sequence[Submitted], one: Submitted) -> list[Submitted]:
+    """With one more, by version and then as they came. Beyond the bound the lowest version goes; among equal versions
+    the last, since a region takes the first that it can and calls the others a conflict."""
+    queue = sorted([*pending, one], key=lambda waiting: waiting.version)
+    if len(queue) > PENDING_MAX:
+        lowest = queue[0].version
+        del queue[max(at for at, waiting in enumerate(queue) if waiting.version == lowest)]
+    return queue
+
+
+def _first_of(pending: Sequence[Submitted], ref: RecordRef) -> Submitted | None:
+    """What a settlement speaks of: a region judges the submissions of a version in the order in which they came."""
+    return next(
+        (
+            waiting
+            for waiting in pending
+            if waiting.version == ref.version and waiting.region == ref.region and waiting.encoding is not None
+        ),
+        None,
+    )
+
+
+def _without_first(pending: Sequence[Submitted], one: Submitted) -> list[Submitted]:
+    at = list(pending).index(one)
+    return [*pending[:at], *pending[at + 1 :]]
 
 
 def _shared_looks(row: Row, other: Row) -> tuple[Encoding, Encoding, list[int]] | None:

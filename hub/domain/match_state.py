@@ -1,11 +1,14 @@
 """What the match fold remembers, in parts small enough for one record of a snapshot.
 
 Rows are kept as the bytes of their snapshot and decoded when needed: a live record costs little more in memory than on
-disk. Tokens stand in sorted arrays of 64-bit words (token bits, row number, block number), so a block is a run of
-neighbours. Nothing here depends on the order of a dict: parts are written sorted.
+disk. The few in use stay decoded, since a record that arrives is settled soon after. Tokens stand in many small runs of
+bytes, found by the first 16 bits and then by searching for the rest: that search and the appending are C, and a block is
+what the search finds. Nothing here depends on the order of a dict: parts are written sorted, and a run grows in the
+order of the log.
 """
 
 import hashlib
+import struct
 import sys
 from array import array
 from bisect import bisect_left
@@ -18,21 +21,22 @@ from hub.domain.match_model import MatchModel
 
 ROWS_PER_PART: Final = 64
 """64 rows of at most two encodings of 1.9 kB stay below 256 kB."""
-TOKEN_BUCKETS_BITS: Final = 13
-REF_BUCKETS: Final = 1024
+LIVE_ROWS_MAX: Final = 512
+"""Rows that stay decoded until they are written back together: half a millisecond of work at most."""
+RUNS: Final = 1 << 16
+RUNS_PER_PART: Final = 8
+REF_RUNS: Final = 1 << 14
+REF_RUNS_PER_PART: Final = 16
 LINK_BUCKETS: Final = 64
-_NUMBER_BITS: Final = 27
-_BLOCK_BITS: Final = 6
-_NUMBER_MASK: Final = (1 << _NUMBER_BITS) - 1
-_LOW_BITS: Final = _NUMBER_BITS + _BLOCK_BITS
-_LOW_MASK: Final = (1 << _LOW_BITS) - 1
-_REST_BITS: Final = 64 - _LOW_BITS
 STORED_TOKEN_BYTES: Final = 6
-"""Of the 8 that arrive; 44 bits of them find the block, and a chance meeting fails on its filters."""
-_BUCKET_SHIFT: Final = 8 * STORED_TOKEN_BYTES - TOKEN_BUCKETS_BITS
-_REST_SHIFT: Final = _BUCKET_SHIFT - _REST_BITS
-_REST_MASK: Final = (1 << _REST_BITS) - 1
-_BLOCK_MASK: Final = (1 << _BLOCK_BITS) - 1
+"""Of the 8 that arrive, as many find the block; a chance meeting fails on its filters."""
+_REST_BYTES: Final = 4
+"""Of a token, behind the two bytes that choose its run; of a reference's digest likewise."""
+_ENTRY_BYTES: Final = _REST_BYTES + 5
+"""The rest of a token, the row's number (4) and which of its blocks it is (1)."""
+_REF_ENTRY_BYTES: Final = _REST_BYTES + 4
+_split_token: Final = struct.Struct(">H4s")
+_split_digest: Final = struct.Struct(">HH4s")
 PATTERNS_MAX: Final = 12_000
 """Distinct (scope, pattern) counts kept for the trainer; later ones count in the tally `patterns_dropped`."""
 
@@ -48,11 +52,11 @@ class Encoding(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Submitted(msgspec.Struct, array_like=True, frozen=True):
-    """A version that its region has not judged yet."""
+    """A version that its region has not judged yet; without an encoding: judged (refused) before it arrived here."""
 
     version: int
-    due: int
-    encoding: Encoding
+    region: str
+    encoding: Encoding | None
 
 
 class Linked(msgspec.Struct, array_like=True, frozen=True):
@@ -123,30 +127,56 @@ class MatchState:
         self.tallies: dict[str, int] = {}
         self.tenants: dict[str, Tenant] = {}
         self._rows: dict[int, bytes] = {}
-        self._tokens: dict[int, array[int]] = {}
-        self._refs: dict[int, array[int]] = {}
+        self._live: dict[int, Row] = {}
+        self._unwritten: dict[int, None] = {}
+        self._recent: dict[str, int] = {}
+        self._runs: list[bytearray | None] = [None] * RUNS
+        self._ref_runs: list[bytearray | None] = [None] * REF_RUNS
         self._expiry: dict[int, array[int]] = {}
         self._links: dict[int, dict[str, tuple[int, int]]] = {}
         self._patterns: dict[int, int] = {}
         self._changed: dict[str, None] = {"head": None, "model": None}
         self._changed_tokens: dict[int, None] = {}
+        self._changed_refs: dict[int, None] = {}
         self._changed_rows: dict[int, None] = {}
+        self._changed_days: dict[int, None] = {}
 
     # rows
 
     def row(self, number: int) -> Row:
-        """A copy of one row. KeyError when there is none."""
-        return _decode_row(self._rows[number])
+        """One row, the same object until `rest`; whoever changes it says so by `put_row`. KeyError without one."""
+        row = self._live.get(number)
+        if row is None:
+            row = self._live[number] = _decode_row(self._rows[number])
+        return row
 
     def put_row(self, number: int, row: Row) -> None:
-        """Write a row back."""
-        self._rows[number] = _encode(row)
+        """Keep a row: one that was changed, or a new one."""
+        if number not in self._live:
+            self._live[number] = row
+            self._rows.setdefault(number, b"")
+        self._unwritten[number] = None
         self._changed_rows[number // ROWS_PER_PART] = None
 
     def drop_row(self, number: int) -> None:
         """Forget a row."""
+        self._live.pop(number, None)
+        self._unwritten.pop(number, None)
         del self._rows[number]
         self._changed_rows[number // ROWS_PER_PART] = None
+
+    def rest(self) -> None:
+        """Between two events, while nobody holds a row: where many are decoded, they become bytes again."""
+        if len(self._live) >= LIVE_ROWS_MAX:
+            self._write_back()
+
+    def _write_back(self) -> None:
+        live, rows = self._live, self._rows
+        for number in self._unwritten:
+            rows[number] = _encode(live[number])
+        self._unwritten.clear()
+        live.clear()
+        self._recent.clear()
 
     def new_number(self) -> int:
         """The number of a new row, counted from 1 and never used again."""
@@ -163,31 +193,43 @@ class MatchState:
 
     def find(self, key: str) -> int | None:
         """The number of the row with this reference."""
-        bucket, word = _hash(key)
-        words = self._refs.get(bucket)
-        if words is None:
+        number = self._recent.get(key)
+        if number is not None:
+            return number
+        place, _, rest = _split_digest.unpack(_digest(key))
+        run = self._ref_runs[place % REF_RUNS]
+        if run is None:
             return None
-        at = bisect_left(words, word)
-        while at < len(words) and words[at] >> _NUMBER_BITS == word >> _NUMBER_BITS:
-            number = words[at] & _NUMBER_MASK
-            row = self.row(number)
-            if key_of(row.tenant, row.provider, row.kind, row.record_id) == key:
-                return number
-            at += 1
+        at = run.find(rest)
+        while at >= 0:
+            if not at % _REF_ENTRY_BYTES:
+                number = int.from_bytes(run[at + _REST_BYTES : at + _REF_ENTRY_BYTES], "big")
+                row = self.row(number)
+                if key_of(row.tenant, row.provider, row.kind, row.record_id) == key:
+                    self._recent[key] = number
+                    return number
+            at = run.find(rest, at + 1)
         return None
 
     def put_ref(self, key: str, number: int) -> None:
         """Let a reference find a row."""
-        bucket, word = _hash(key)
-        words = self._refs.setdefault(bucket, array("Q"))
-        words.insert(bisect_left(words, word | number), word | number)
-        self._changed[f"refs/{bucket:04d}"] = None
+        place, _, rest = _split_digest.unpack(_digest(key))
+        place %= REF_RUNS
+        run = self._ref_runs[place]
+        if run is None:
+            run = self._ref_runs[place] = bytearray()
+        run += rest
+        run += number.to_bytes(4, "big")
+        self._recent[key] = number
+        self._changed_refs[place // REF_RUNS_PER_PART] = None
 
     def drop_ref(self, key: str, number: int) -> None:
         """Let a reference find nothing."""
-        bucket, word = _hash(key)
-        _remove(self._refs[bucket], word | number)
-        self._changed[f"refs/{bucket:04d}"] = None
+        place, _, rest = _split_digest.unpack(_digest(key))
+        place %= REF_RUNS
+        self._recent.pop(key, None)
+        if _take_out(self._ref_runs, place, rest + number.to_bytes(4, "big")):
+            self._changed_refs[place // REF_RUNS_PER_PART] = None
 
     # blocks
 
@@ -197,61 +239,62 @@ class MatchState:
         Whom it met: other row → (own block number << 6 | theirs) for each shared block, in the order of the tokens.
         """
         met: dict[int, list[int]] = {}
-        full = 0
-        buckets, changed = self._tokens, self._changed_tokens
-        for block in range(len(tokens) // STORED_TOKEN_BYTES):
-            at = block * STORED_TOKEN_BYTES
-            token = int.from_bytes(tokens[at : at + STORED_TOKEN_BYTES], "big")
-            bucket = token >> _BUCKET_SHIFT
-            word = (token >> _REST_SHIFT & _REST_MASK) << _LOW_BITS
-            words = buckets.get(bucket)
-            if words is None:
-                words = buckets[bucket] = array("Q")
-            first = end = bisect_left(words, word)
-            size = len(words)
-            if end < size and words[end] <= word | _LOW_MASK:
-                top = word | _LOW_MASK
-                while end < size and words[end] <= top:
-                    there = words[end]
-                    other = there >> _BLOCK_BITS & _NUMBER_MASK
-                    look = block << _BLOCK_BITS | there & _BLOCK_MASK
-                    if other in met:
-                        met[other].append(look)
-                    else:
-                        met[other] = [look]
-                    end += 1
-                if end - first >= block_max:
+        full = block = 0
+        runs, changed = self._runs, self._changed_tokens
+        entry = number << 8
+        for place, rest in _split_token.iter_unpack(tokens):
+            run = runs[place]
+            if run is None:
+                run = runs[place] = bytearray()
+            elif (at := run.find(rest)) >= 0:
+                members = 0
+                while at >= 0:
+                    if not at % _ENTRY_BYTES:
+                        members += 1
+                        other = int.from_bytes(run[at + _REST_BYTES : at + _ENTRY_BYTES], "big")
+                        look = block << 6 | other & 255
+                        other >>= 8
+                        if other in met:
+                            met[other].append(look)
+                        else:
+                            met[other] = [look]
+                    at = run.find(rest, at + 1)
+                if members >= block_max:
                     full += 1
+                    block += 1
                     continue
-                entry = word | number << _BLOCK_BITS | block
-                words.insert(bisect_left(words, entry, first, end), entry)
-            else:
-                words.insert(first, word | number << _BLOCK_BITS | block)
-            changed[bucket] = None
-        met.pop(number, None)
+            run += rest
+            run += (entry | block).to_bytes(5, "big")
+            changed[place // RUNS_PER_PART] = None
+            block += 1
+        if met:
+            met.pop(number, None)
         return met, full
 
-    def leave_block(self, token: int, number: int, block: int) -> None:
+    def leave_block(self, token: bytes, number: int, block: int) -> None:
         """Take a row's block out, if it was in (a full block took no more)."""
-        bucket = token >> _BUCKET_SHIFT
-        word = (token >> _REST_SHIFT & _REST_MASK) << _LOW_BITS
-        words = self._tokens.get(bucket)
-        if words is not None and _remove(words, word | number << _BLOCK_BITS | block):
-            self._changed_tokens[bucket] = None
+        place, rest = _split_token.unpack(token)
+        if _take_out(self._runs, place, rest + (number << 8 | block).to_bytes(5, "big")):
+            self._changed_tokens[place // RUNS_PER_PART] = None
 
     # expiry
 
     def put_expiry(self, day: int, number: int) -> None:
         """Let a row expire at the start of a day (ordinal)."""
-        words = self._expiry.setdefault(day, array("Q"))
-        words.insert(bisect_left(words, number), number)
-        self._changed[f"expiry/{day:07d}"] = None
+        words = self._expiry.get(day)
+        if words is None:
+            words = self._expiry[day] = array("Q")
+        if not words or words[-1] < number:
+            words.append(number)
+        else:
+            words.insert(bisect_left(words, number), number)
+        self._changed_days[day] = None
 
     def drop_expiry(self, day: int, number: int) -> None:
         """Take back when a row expires."""
         words = self._expiry.get(day)
         if words is not None and _remove(words, number):
-            self._changed[f"expiry/{day:07d}"] = None
+            self._changed_days[day] = None
             if not words:
                 del self._expiry[day]
 
@@ -336,17 +379,22 @@ class MatchState:
         names = [
             *self._changed,
             *(f"rows/{part:07d}" for part in self._changed_rows),
-            *(f"tokens/{bucket:04d}" for bucket in self._changed_tokens),
+            *(f"tokens/{part:04d}" for part in self._changed_tokens),
+            *(f"refs/{part:04d}" for part in self._changed_refs),
+            *(f"expiry/{day:07d}" for day in self._changed_days),
         ]
-        self._changed, self._changed_rows, self._changed_tokens = {}, {}, {}
+        self._write_back()
+        self._changed, self._changed_rows, self._changed_days = {}, {}, {}
+        self._changed_tokens, self._changed_refs = {}, {}
         return {name: self._part(name) for name in sorted(names)}
 
     def parts(self) -> dict[str, bytes]:
         """Every part that is not empty, by name."""
+        self._write_back()
         names = {"head", "model", "patterns", "tenants"}
         names.update(f"rows/{number // ROWS_PER_PART:07d}" for number in self._rows)
-        names.update(f"tokens/{bucket:04d}" for bucket in self._tokens)
-        names.update(f"refs/{bucket:04d}" for bucket in self._refs)
+        names.update(f"tokens/{part:04d}" for part in range(RUNS // RUNS_PER_PART))
+        names.update(f"refs/{part:04d}" for part in range(REF_RUNS // REF_RUNS_PER_PART))
         names.update(f"expiry/{day:07d}" for day in self._expiry)
         names.update(f"links/{bucket:02d}" for bucket in self._links)
         full = ((name, self._part(name)) for name in sorted(names))
@@ -359,8 +407,12 @@ class MatchState:
                 start = int(place) * ROWS_PER_PART
                 rows = {n: self._rows[n] for n in range(start, start + ROWS_PER_PART) if n in self._rows}
                 return _encode(list(rows.items())) if rows else None
-            case "tokens" | "refs" | "expiry":
-                words = {"tokens": self._tokens, "refs": self._refs, "expiry": self._expiry}[family].get(int(place))
+            case "tokens":
+                return _runs_part(self._runs, int(place), RUNS_PER_PART)
+            case "refs":
+                return _runs_part(self._ref_runs, int(place), REF_RUNS_PER_PART)
+            case "expiry":
+                words = self._expiry.get(int(place))
                 return _word_bytes(words) if words else None
             case "links":
                 links = self._links.get(int(place))
@@ -384,9 +436,9 @@ class MatchState:
                 case "rows":
                     state._rows.update(_decode_rows(data))
                 case "tokens":
-                    state._tokens[int(place)] = _words(data)
+                    _restore_runs(state._runs, int(place), RUNS_PER_PART, data)
                 case "refs":
-                    state._refs[int(place)] = _words(data)
+                    _restore_runs(state._ref_runs, int(place), REF_RUNS_PER_PART, data)
                 case "expiry":
                     state._expiry[int(place)] = _words(data)
                 case "links":
@@ -410,9 +462,31 @@ def key_of(tenant: str, provider: str, kind: str, record_id: str) -> str:
     return f"{tenant}\x1f{provider}\x1f{kind}\x1f{record_id}"
 
 
-def _hash(key: str) -> tuple[int, int]:
-    digest = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big")
-    return digest % REF_BUCKETS, digest >> _NUMBER_BITS << _NUMBER_BITS
+def _digest(key: str) -> bytes:
+    return hashlib.blake2b(key.encode(), digest_size=8).digest()
+
+
+def _take_out(runs: list[bytearray | None], place: int, entry: bytes) -> bool:
+    run = runs[place]
+    at = -1 if run is None else run.find(entry)
+    while run is not None and at >= 0:
+        if not at % len(entry):
+            del run[at : at + len(entry)]
+            if not run:
+                runs[place] = None
+            return True
+        at = run.find(entry, at + 1)
+    return False
+
+
+def _runs_part(runs: list[bytearray | None], part: int, size: int) -> bytes | None:
+    held = runs[part * size : (part + 1) * size]
+    return _encode([run or b"" for run in held]) if any(held) else None
+
+
+def _restore_runs(runs: list[bytearray | None], part: int, size: int, data: bytes) -> None:
+    for at, run in enumerate(msgspec.msgpack.decode(data, type=list[bytes])):
+        runs[part * size + at] = bytearray(run) if run else None
 
 
 def _remove(words: "array[int]", word: int) -> bool:
