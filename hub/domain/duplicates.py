@@ -54,8 +54,8 @@ LOOKS_MAX: Final = 2
 """Of the blocks that a pair shares, as many are compared, strongest first."""
 PENDING_MAX: Final = 4
 """Submissions of one record that wait for their region's judgement."""
-ALERT_MILLIBITS: Final = 1500
-"""One person must be nearly three times as likely as two, before anyone is told: a false alarm costs more trust than a
+ALERT_MILLIBITS: Final = 2000
+"""One person must be four times as likely as two, before anyone is told: a false alarm costs more trust than a
 missed duplicate, and the score takes no sum over the stories that fit less well."""
 THIRD_PARTY_MILLIBITS: Final = 3000
 """Two links of one record, both at least this strong, link their other ends as well."""
@@ -561,15 +561,18 @@ def _stored(identity: Identity | None) -> Encoding:
     if identity is None or not identity.blocks:
         return Encoding(0 if identity is None else identity.epoch, 0, b"", b"", b"")
     blocks = identity.blocks
-    mask = next((presence(block.filters) for block in blocks if block.filters), 0)
-    empty = bytes(FILTER_BYTES)
+    filters = [block.filters or _NO_FILTERS for block in blocks]
+    mask = presence(filters[0]) or next((presence(block.filters) for block in blocks if block.filters), 0)
     return Encoding(
         identity.epoch,
         mask,
         bytes([block.pass_number for block in blocks]),
         b"".join([block.token[:STORED_TOKEN_BYTES] for block in blocks]),
-        pack([block.filters or empty for block in blocks], mask),
+        pack(filters, mask),
     )
+
+
+_NO_FILTERS: Final = bytes(FILTER_BYTES)
 
 
 def _queued(pending: Sequence[Submitted], one: Submitted) -> list[Submitted]:

@@ -103,6 +103,10 @@ PASSES: Final = MappingProxyType(
         18: "street and postcode",
         19: "both names in full",
         20: "name of the e-mail address",
+        21: "birth date and town",
+        22: "a name, an initial and town",
+        23: "street and town",
+        24: "a name, an initial and birth place",
     }
 )
 """Stable numbers of the conjunctions that make a block, in the words that explain a score. No number is reused."""

@@ -8,9 +8,11 @@ that a trainer published and this module only adds. From duplicates.ALERT_MILLIB
 Thresholds and the choice of levels are a PROPOSAL.
 """
 
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 from hub.domain.identity import FIELDS, FILTER_BYTES, FieldKind, FieldLayout
@@ -129,10 +131,19 @@ def packed_bytes(mask: int) -> int:
     return sum(end - start for start, end in _slices(mask))
 
 
+@lru_cache(maxsize=4096)
+def _runs_of(mask: int) -> struct.Struct:
+    """Takes the fields present out of a whole filter."""
+    code, at = [], 0
+    for start, end in _slices(mask):
+        code.append(f"{start - at}x{end - start}s")
+        at = end
+    return struct.Struct("".join([*code, f"{FILTER_BYTES - at}x"]))
+
+
 def pack(filters: Sequence[bytes], mask: int) -> bytes:
     """The bytes of the fields present, in order, of one filter after another."""
-    runs = _slices(mask)
-    return b"".join([one[start:end] for one in filters for start, end in runs])
+    return b"".join(chain.from_iterable(_runs_of(mask).iter_unpack(b"".join(filters)))) if mask else b""
 
 
 # Comparing. Each function takes the XOR of two fields and the fields themselves, and gives a level from DIFFERS up.

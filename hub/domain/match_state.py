@@ -35,6 +35,7 @@ _REST_BYTES: Final = 4
 _ENTRY_BYTES: Final = _REST_BYTES + 5
 """The rest of a token, the row's number (4) and which of its blocks it is (1)."""
 _REF_ENTRY_BYTES: Final = _REST_BYTES + 4
+_BLOCK_BYTE: Final = tuple(bytes([block]) for block in range(64))
 _split_token: Final = struct.Struct(">H4s")
 _split_digest: Final = struct.Struct(">HH4s")
 PATTERNS_MAX: Final = 12_000
@@ -239,10 +240,11 @@ class MatchState:
         Whom it met: other row → (own block number << 6 | theirs) for each shared block, in the order of the tokens.
         """
         met: dict[int, list[int]] = {}
-        full = block = 0
+        full, block = 0, -1
         runs, changed = self._runs, self._changed_tokens
-        entry = number << 8
+        row = number.to_bytes(4, "big")
         for place, rest in _split_token.iter_unpack(tokens):
+            block += 1
             run = runs[place]
             if run is None:
                 run = runs[place] = bytearray()
@@ -261,12 +263,9 @@ class MatchState:
                     at = run.find(rest, at + 1)
                 if members >= block_max:
                     full += 1
-                    block += 1
                     continue
-            run += rest
-            run += (entry | block).to_bytes(5, "big")
+            run += rest + row + _BLOCK_BYTE[block]
             changed[place // RUNS_PER_PART] = None
-            block += 1
         if met:
             met.pop(number, None)
         return met, full

@@ -153,6 +153,11 @@ def _more_values(f: Facts, names: Sequence[str], pairs: Sequence[str], born: str
         yield 19, "|".join(sorted((n.root_of(f.given), f.surnames[0])))
     if f.email_local:
         yield 20, f.email_local
+    town, place = n.sound(f.city), n.sound(f.birth_place)
+    if whole and town:
+        yield 21, f"{born}|{town}"
+    if f.street and town:
+        yield 23, f"{n.sound(f.street)}|{town}"
     if whole:
         for name in dict.fromkeys((*f.surnames, *((f.given,) if f.given else ()))):
             yield 12, f"{born}|{name[:3]}"
@@ -161,6 +166,10 @@ def _more_values(f: Facts, names: Sequence[str], pairs: Sequence[str], born: str
     if f.given:
         initials += [(n.sound(n.root_of(f.given)), name[0]) for name in f.surnames]
     for name, initial in initials:
+        if town:
+            yield 22, f"{name}|{initial}|{town}"
+        if place:
+            yield 24, f"{name}|{initial}|{place}"
         if f.year and f.month:
             yield 15, f"{name}|{initial}|{f.year}|{f.month}"
         if whole:

@@ -77,6 +77,22 @@ STORIES: Final = (
         "random",
     ),
     Story("one birth date in one area", False, 0.02, {"birth_date": "shared", "postcode": "area"}, "random"),
+    Story("one birth date in one town", False, 0.01, {"birth_date": "shared", "city": "shared"}, "random"),
+    Story(
+        "one surname in one town",
+        False,
+        0.01,
+        {"surname": "sound", "city": "shared", "birth_place": "shared"},
+        "random",
+    ),
+    Story(
+        "one given name in one town",
+        False,
+        0.01,
+        {"given_name": "sound", "city": "shared", "birth_place": "shared"},
+        "random",
+    ),
+    Story("one street in one town", False, 0.01, {"street": "shared", "city": "shared"}, "random"),
     Story("one address", False, 0.05, dict.fromkeys(_ADDRESS, "shared"), "random"),
     Story("one street", False, 0.02, dict.fromkeys(("postcode", "street", "city"), "shared"), "random"),
     Story(

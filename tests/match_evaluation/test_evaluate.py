@@ -35,7 +35,7 @@ def test_clients_of_the_hard_tier_are_found_with_few_false_alarms(hard: Path, tm
     assert float(str(said["f1"])) >= 0.985 and float(str(said["precision"])) >= 0.99
     assert float(str(said["bytes_per_record"])) <= 800
     rows = list(csv.DictReader((tmp_path / "pairs.csv").open(encoding="utf-8")))
-    assert len(rows) == said["pairs"] and all(float(row["score"]) >= 1.5 for row in rows)
+    assert len(rows) == said["pairs"] and all(float(row["score"]) >= 2.0 for row in rows)
 
 
 def test_the_truth_changes_no_prediction(hard: Path, tmp_path: Path) -> None:
