@@ -47,4 +47,4 @@ def main(version: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "warm-2")
+    main(sys.argv[1] if len(sys.argv) > 1 else "warm-3")

@@ -173,6 +173,8 @@ class Matcher:
         out: list[Outcome] = []
         for number in state.numbers():
             state.rest()
+            if not state.holds(number):  # the new tenant's own, which gave way to an older row
+                continue
             row = state.row(number)
             if row.tenant != old or row.provider != provider or row.region != region:
                 continue
@@ -194,7 +196,7 @@ class Matcher:
                     tenant=old, provider=provider, kind=RecordKind(row.kind), record_id=RecordId(row.record_id),
                     version=waiting[0].version, region=region,
                 )  # fmt: skip
-                late, left = self._row(state, ref, waiting[-1].due)
+                late, left = self._row(state, ref, row.due)
                 left.pending = waiting
                 state.put_row(late, left)
             row.tenant, row.record_id = new, fresh
@@ -340,10 +342,11 @@ class Matcher:
             state.put_expiry(due + EXPIRY_DAYS, number)
         row.version, row.region, row.status, row.due = ref.version, ref.region, _ACTIVE, due
         taken = _first_of(row.pending, ref)
-        row.pending = [waiting for waiting in row.pending if waiting.version > ref.version]
-        if taken is None or taken.encoding is None:
+        if taken is None or taken.encoding is None:  # its encoding comes later, maybe after one that was refused
+            row.pending = [waiting for waiting in row.pending if waiting.version >= ref.version]
             state.put_row(number, row)
             return out
+        row.pending = [waiting for waiting in row.pending if waiting.version > ref.version]
         return out + self._encode(state, number, row, taken.encoding)
 
     def _close(self, state: MatchState, number: int, row: Row, ref: RecordRef, by_transfer: bool) -> list[Outcome]:

@@ -149,29 +149,44 @@ def pack(filters: Sequence[bytes], mask: int) -> bytes:
 # Comparing. Each function takes the XOR of two fields and the fields themselves, and gives a level from DIFFERS up.
 
 
+def _alike(x: int, a: int, b: int, bits: int) -> int:
+    """0 differs, 1 resembles (Dice at least 4/9), 2 nearly equal (2/3): of what is shared beyond chance.
+
+    Two filters of n and m ones share n·m/bits by chance alone. Uncorrected, two long names would resemble each other
+    in one case of eight.
+    """
+    ones_a, ones_b = a.bit_count(), b.bit_count()
+    apart, total = x.bit_count(), ones_a + ones_b
+    by_chance = 2 * ones_a * ones_b
+    if bits * (total - 3 * apart) >= by_chance:
+        return 2
+    return 1 if bits * (5 * total - 9 * apart) >= 5 * by_chance else 0
+
+
 def _name(x: int, a: int, b: int, bits: int) -> int:
     if not x:
         return 6
     if not x >> bits - 8:
         return 5
-    low = (1 << bits - 8) - 1
-    apart = (x & low).bit_count()
-    total = (a & low).bit_count() + (b & low).bit_count()
-    if 3 * apart <= total:
-        return 4
-    return 2 if 9 * apart <= 5 * total else 1
+    bits -= 8
+    low = (1 << bits) - 1
+    return (1, 2, 4)[_alike(x & low, a & low, b & low, bits)]
 
 
 def _names(x: int, a: int, b: int, bits: int) -> int:
     if not x:
         return 6
-    low = (1 << bits - 8) - 1
+    if not x >> bits - 8:
+        return 5
+    bits -= 8
+    low = (1 << bits) - 1
     a &= low
     b &= low
     ones_a, ones_b = a.bit_count(), b.bit_count()
-    shared = (a & b).bit_count()
-    least = ones_a if ones_a < ones_b else ones_b
-    if 10 * shared >= 9 * least or not x >> bits - 8:
+    by_chance = ones_a * ones_b
+    shared = bits * (a & b).bit_count() - by_chance
+    least = bits * (ones_a if ones_a < ones_b else ones_b) - by_chance
+    if 10 * shared >= 9 * least:
         return 5
     if 100 * shared >= 68 * least:
         return 4
@@ -181,11 +196,7 @@ def _names(x: int, a: int, b: int, bits: int) -> int:
 def _text(x: int, a: int, b: int, bits: int) -> int:
     if not x:
         return 4
-    apart = x.bit_count()
-    total = a.bit_count() + b.bit_count()
-    if 3 * apart <= total:
-        return 3
-    return 2 if 9 * apart <= 5 * total else 1
+    return 1 + _alike(x, a, b, bits)
 
 
 def _date(x: int, a: int, b: int, bits: int) -> int:

@@ -1,10 +1,10 @@
 """What the match fold remembers, in parts small enough for one record of a snapshot.
 
 Rows are kept as the bytes of their snapshot and decoded when needed: a live record costs little more in memory than on
-disk. The few in use stay decoded, since a record that arrives is settled soon after. Tokens stand in many small runs of
-bytes, found by the first 16 bits and then by searching for the rest: that search and the appending are C, and a block is
-what the search finds. Nothing here depends on the order of a dict: parts are written sorted, and a run grows in the
-order of the log.
+disk. The few in use stay decoded, since a record that arrives is settled soon after. Tokens stand in many small runs
+of bytes, found by the first 16 bits and then by searching for the rest: that search and the appending are C, and a
+block is what the search finds. Nothing here depends on the order of a dict: parts are written sorted, and a run grows
+in the order of the log.
 """
 
 import hashlib
@@ -150,6 +150,10 @@ class MatchState:
         if row is None:
             row = self._live[number] = _decode_row(self._rows[number])
         return row
+
+    def holds(self, number: int) -> bool:
+        """Whether there is such a row."""
+        return number in self._rows
 
     def put_row(self, number: int, row: Row) -> None:
         """Keep a row: one that was changed, or a new one."""

@@ -33,21 +33,31 @@ _SYNONYMS: Final[Mapping[str, str]] = {
         "bsn": "bsn burgerservicenummer",
         "ssn": "ssn socsecid socialsecuritynumber nationalid nino nhsnumber nhsno nhs personnummer idnumber medicareid sofinummer "
         "socialsecurity socsec taxid itin",
-        "phone": "phone phonenumber telephone tel telefoon telefoonnummer mobile mobiel cell homephone phone1 mobilephone",
+        "phone": "phone phonenumber telephone tel telefoon telefoonnummer mobile mobiel cell homephone phone1 mobilephone msisdn contactnumber phoneno telno telefoonnr",
         "email": "email mail emailaddress emailadres epost",
         "postcode": "postcode zip zipcode postalcode enumpc pc postcodefake plz pcode postcd postalcd mailingaddresszipcode",
-        "number": "housenumber streetnumber huisnummer number streetno houseno housenr addressnumber nr",
+        "number": "housenumber streetnumber huisnummer number streetno houseno housenr addressnumber nr hsenum hseno hsenr",
         "street": "street streetname straat straatnaam address1 address addressline1 strnam adres streetaddress addr addr1 "
-        "enumcap capadd addressline",
+        "enumcap capadd addressline strname stname addressstreet adresregel",
         "city": "city town suburb plaats woonplaats municipality locality gemeente place village",
         "insurer": "insurernumber insurancenumber insuranceid polisnummer verzekerdennummer relatienummer verzekerdenummer "
         "policynumber insureenumber",
         "due": "duedate uitgerekendedatum expecteddate edd aterm atermedatum",
         "place": "birthplace placeofbirth geboorteplaats pob",
-        "other": "address2 addressline2 occupation profession beroep addr2 unitnumber",
+        "other": "address2 addressline2 occupation profession beroep addr2 unitnumber unit flat apartment",
     }.items()
     for name in names.split()
 }
+_QUALIFIERS: Final = frozenset(
+    "client patient person cust customer member applicant subject mother mailing address adres home res residential "
+    "current std clean raw orig norm legal primary txt val value klant zorgvrager moeder".split()
+)
+"""Words that say whose field it is, or in what state, and not what: `patient_first_name`, `mailing_address_zipcode`."""
+_OTHERS: Final = frozenset(
+    "employer spouse father husband wife kin emergency gp doctor provider hospital company registration event admission "
+    "created updated start end care organisation organization".split()
+)
+"""A column with one of these is about somebody or something else, however it goes on."""
 _RECORD_ID: Final = ("recordid", "recid", "id")
 _MONTHS: Final = {
     name: f"{i + 1:02d}" for i, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split())
@@ -89,7 +99,7 @@ def read_table(path: Path | str) -> Table:
     if not rows:
         raise UnknownColumns(f"{path} is empty: expected a header line and one line a person")
     header, body = rows[0], [row for row in rows[1:] if any(cell.strip() for cell in row)]
-    names = [re.sub(r"[^a-z0-9]", "", name.lower()) for name in header]
+    names = _plain_names(header)
     columns = {name: [row[i].strip() if i < len(row) else "" for row in body] for i, name in enumerate(names) if name}
     record_column = next((name for name in _RECORD_ID if name in columns), None)
     records = columns[record_column] if record_column else [str(i) for i in range(len(body))]
@@ -110,6 +120,19 @@ def read_table(path: Path | str) -> Table:
         tuple(columns[due]) if due else ("",) * len(body),
         {header[names.index(name)]: field for name, field in meaning.items()},
     )
+
+
+def _plain_names(header: Sequence[str]) -> list[str]:
+    """`Patient First-Name` and `patientFirstName` → firstname: qualifiers go where what is left has a known meaning,
+    and no column bears that name by itself."""
+    wholes = [re.sub(r"[^a-z0-9]", "", name.lower()) for name in header]
+    names: list[str] = []
+    for name, whole in zip(header, wholes, strict=True):
+        words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
+        bare = "".join(word for word in words if word not in _QUALIFIERS)
+        known = whole not in _SYNONYMS and bare in _SYNONYMS and _OTHERS.isdisjoint(words)
+        names.append(bare if known and bare not in wholes and bare not in names else whole)
+    return names
 
 
 def _meaning(columns: Mapping[str, Sequence[str]]) -> dict[str, str]:

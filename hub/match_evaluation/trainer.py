@@ -29,9 +29,10 @@ class Story:
 
     Parts: `own` (the same person's value, with the errors people make), `left` (what she left behind when she moved),
     `shared` (agrees because the block or the relation makes it agree), `random` (two people drawn at random),
-    `family` (agrees about as often as not), `sound` (a name that sounds alike, since its sound makes
-    the block), `piece` (a name of which three letters agree), `partly` (most of a birth date agrees, not all), `area` (the coarser part
-    of a postcode agrees).
+    `family` (agrees about as often as not), `sound` (a name that sounds alike, since its sound makes the block),
+    `piece` (a name of which three letters agree), `partly` (most of a birth date agrees, not all), `area` (the coarser
+    part of a postcode agrees). Each way of meeting needs a story of those who meet so by chance: without one, EM takes
+    them for one person with errors.
     """
 
     name: str

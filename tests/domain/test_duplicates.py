@@ -143,6 +143,30 @@ def test_a_settlement_may_come_before_its_encoding() -> None:
 
 
 @pytest.mark.parametrize(
+    "told", ["submit bo, submit anna, refuse, accept", "submit bo, refuse, submit anna, accept",
+             "refuse, submit bo, accept, submit anna", "refuse, accept, submit bo, submit anna",
+             "submit anna, submit bo, accept"],
+)  # fmt: skip
+def test_of_two_submissions_of_one_version_the_one_that_its_region_took_is_paired(told: str) -> None:
+    """A region judges them in the order in which they came; judgement and encoding reach identity-log apart."""
+    world = World()
+    world.active(AT_A, ANNA)
+    bo = replace(
+        ANNA, given_names="Bo", surname="Verhoeven", birth_date="1985-12-30", bsn="", phone="", postcode="9711AA"
+    )
+    out: list[Outcome] = []
+    for step in told.split(", "):
+        match step.split():
+            case ["submit", who]:
+                identity = ENCODER.encode({"anna": ANNA, "bo": bo}[who])
+                out += world.matcher.submit(world.state, AT_B, identity, DUE)
+            case [verdict]:
+                outcome = {"refuse": SettledOutcome.REFUSED, "accept": SettledOutcome.ACTIVE}[verdict]
+                out += world.matcher.settle(world.state, AT_B, outcome, DUE)
+    assert [type(one) for one in out] == [LinkFound] and world.standing() == 1
+
+
+@pytest.mark.parametrize(
     ("by_transfer", "reason"), [(False, LinkEndReason.WITHDRAWN), (True, LinkEndReason.TRANSFERRED)]
 )
 def test_withdrawing_at_one_provider_ends_the_link(by_transfer: bool, reason: LinkEndReason) -> None:
@@ -354,6 +378,15 @@ def test_a_takeover_renames_records_and_keeps_links() -> None:
     renamed = replace(AT_B, tenant=TenantId("pkg-gamma"), record_id=RecordId("g9"))
     assert world.closed(AT_B) == [] or world.standing() == 1
     assert [type(o) for o in world.closed(renamed)] == [LinkEnded]
+
+
+def test_a_takeover_survives_a_newer_record_that_gives_way() -> None:
+    """The new tenant sent the record itself, later and in a lower version: one of the two remains."""
+    world = World()
+    world.active(ref("a1", version=2), ANNA)
+    world.active(ref("a1", tenant="pkg-beta"), ANNA)
+    world.matcher.take_over(world.state, AT_A.region, AT_A.provider, AT_A.tenant, AT_B.tenant)
+    assert [world.state.row(number).version for number in world.state.numbers()] == [2]
 
 
 def test_an_unfit_model_is_not_adopted() -> None:

@@ -51,6 +51,12 @@ def test_blocks_survive_their_text() -> None:
         ("soc_sec_id,surname", "6988048,waller", "national_id", "6988048"),
         ("address,surname", "12 High Street,Lee", "house_number", "12"),
         ("contact,surname", "a@b.nl,Lee", "email", "a@b.nl"),
+        ("hse_num,enumcap,pername2", "4,4 High St,Lee", "house_number", "4"),
+        ("patient_first_name,surname", "Ann,Lee", "given_names", "Ann"),
+        ("mailing_address_zipcode,surname", "01234,Lee", "postcode", "01234"),
+        ("clientGeboortedatum,achternaam", "25-12-1980,Bos", "birth_date", "1980-12-25"),
+        ("employer_zipcode,surname", "01234,Lee", "postcode", ""),
+        ("gp_first_name,surname", "Ann,Lee", "given_names", ""),
     ],
 )
 def test_common_column_names_are_recognised(tmp_path: Path, header: str, row: str, field: str, value: str) -> None:

@@ -29,6 +29,22 @@ def test_a_trained_model_tells_one_person_from_chance_and_from_twins() -> None:
     assert scorer.score(SAME) > 2000 and scorer.score(CHANCE) < 0 and scorer.score(TWINS) < 0
 
 
+def test_those_who_meet_by_chance_are_not_taken_for_one_person_with_errors() -> None:
+    """Names and a birth date are all there is: blocks bring together who shares one name and most of a date.
+
+    Without a story for them, EM would explain these many by one person, and the clients by namesakes.
+    """
+    same = pattern(given_name=6, surname=6, birth_date=7)
+    mistyped = pattern(given_name=6, surname=6, birth_date=5)
+    chance = [pattern(given_name=6, surname=1, birth_date=5), pattern(given_name=1, surname=5, birth_date=3)]
+    namesakes = pattern(given_name=6, surname=6, birth_date=1)
+    counts = [(False, same, 300), (False, mistyped, 190), (False, namesakes, 1500)]
+    counts += [(False, one, 500) for one in chance]
+    scorer = Scorer(train(counts, prior_parts(), "t"))
+    assert scorer.score(same) > 2000 and scorer.score(mistyped) > 2000
+    assert all(scorer.score(one) < 0 for one in (*chance, namesakes))
+
+
 def test_nothing_learned_is_the_prior() -> None:
     """A cold start has the committed figures."""
     parts, shares = fit([], prior_parts())
