@@ -19,6 +19,7 @@ schemas_app = typer.Typer(no_args_is_help=True, help="The Avro schemas and their
 topics_app = typer.Typer(no_args_is_help=True, help="Topics, users and access rules of a cluster.")
 audit_app = typer.Typer(no_args_is_help=True, help="Check the hub by refolding its log.")
 edge_app = typer.Typer(no_args_is_help=True, help="What runs at the provider.")
+prognosis_app = typer.Typer(no_args_is_help=True, help="Bo's prognosis of the needed inflow of carers.")
 match_app = typer.Typer(no_args_is_help=True, help="Duplicate detection, measured.")
 config_app = typer.Typer(no_args_is_help=True, help="What this process would be told by its environment.")
 for group, name in (
@@ -27,6 +28,7 @@ for group, name in (
     (audit_app, "audit"),
     (edge_app, "edge"),
     (match_app, "match"),
+    (prognosis_app, "prognosis"),
     (config_app, "config"),
 ):
     app.add_typer(group, name=name)
@@ -293,6 +295,30 @@ def whatif(
     with tempfile.TemporaryDirectory(prefix="kraamzorg-whatif-") as folder:
         dump_cluster(Path(folder), only=(REGION_LOG,))
         _say(what_if(Path(folder), other, start.date()), as_json)
+
+
+@prognosis_app.command("import")
+def prognosis_import(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV of Bo's prognosis (rule 20).")],
+    tenant: Annotated[str, typer.Option(help="Bo's own tenant, whose password HUB_CREDENTIALS_FILE holds.")] = "bo",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Publish Bo's prognosis from a file: all of it, or nothing and what is wrong in each line."""
+    from hub.connectors.inbox import send_to_inbox
+    from hub.connectors.prognosis import LINES_SHOWN_MAX, read_prognosis
+    from hub.domain.identifiers import TenantId
+    from hub.settings import Settings
+
+    try:
+        events, faults = read_prognosis(file.read_text("utf-8"))
+    except UnicodeDecodeError as problem:
+        raise UsageError(f"{file} is not UTF-8; save it as UTF-8 and import it again") from problem
+    for fault in faults[:LINES_SHOWN_MAX]:
+        typer.echo(str(fault), err=True)
+    sent = 0 if dry_run or faults else send_to_inbox(TenantId(tenant), events, Settings())
+    _say({"lines": len(events) + len(faults), "sound": len(events), "faulty": len(faults), "sent": sent}, as_json)
+    raise SystemExit(1 if faults else 0)
 
 
 @app.command("allocate")
