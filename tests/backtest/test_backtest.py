@@ -1,8 +1,12 @@
 """The yardstick itself: the truth is no forecast, and the scores say what they claim."""
 
+import ast
+import inspect
+
 import numpy as np
 import pytest
 
+from hub.backtest import forecasters, truth
 from hub.backtest.forecasters import Answer, DueDateSum, HubForecaster, IdealForecaster
 from hub.backtest.score import Row, _brier, _reliability, _share, backtest, parse_seeds
 from hub.backtest.truth import SCORED, days_before, draw_region
@@ -80,3 +84,13 @@ def test_seeds_are_numbers_with_commas() -> None:
     assert parse_seeds("101, 102") == (101, 102)
     with pytest.raises(UsageError, match="found seeds '1;2', expected whole numbers with commas"):
         parse_seeds("1;2")
+
+
+def test_the_truth_and_the_ideal_forecaster_know_nothing_of_the_forecast() -> None:
+    """A yardstick that shares code with what it measures would bend with it: the truth takes calendar months alone."""
+    tree = ast.parse(inspect.getsource(truth))
+    taken = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    assert {name for name in taken if name.startswith("hub.")} == {"hub.domain.identifiers"}
+    for own in (IdealForecaster, forecasters._offset_chances, forecasters._normal_below, forecasters._normal_above):
+        names = {node.id for node in ast.walk(ast.parse(inspect.getsource(own))) if isinstance(node, ast.Name)}
+        assert not names & {"RegionForecast", "RegistrationLoad", "Load", "next_colour", "national_defaults"}
