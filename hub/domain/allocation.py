@@ -10,6 +10,9 @@ and have not declined her. Her own preference settles a tie, then a lot. Where n
 has accepted yet are moved along the shortest chain that makes room: without it, who came first would decide how many
 are placed at all. An accepted proposal never moves.
 
+Where clients are owed different amounts, some of this round may then give way to others who are still waiting, where
+that places more care in total (`room_filling`): never the urgent, and nobody twice.
+
 Before the round is published its own proposals are levelled: where a provider that could take a client carries less
 than hers does without her, she goes there, also over a chain of clients who each go to the next. So who happened to
 come first does not decide who bears most, and every explanation holds at the end of the round, whoever came after her.
@@ -31,6 +34,7 @@ from math import lcm
 
 from hub.domain.fair_share import MINUTES_PER_HOUR, Share
 from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, Uzovi
+from hub.domain.room_filling import NOWHERE, Kind, Rooms
 
 
 class UrgencyKey(StrEnum):
@@ -76,7 +80,8 @@ class WaitingClient:
 
     `requested_at_ms` is when she came on the list, in milliseconds since 1970 UTC. `insurer` None: unknown, then any
     contract will do. `declined_by` holds providers that declined her proposal, `refused` those that she refused
-    herself: neither is ever proposed again for her.
+    herself: neither is ever proposed again for her. `gave_way`: she lost her place in an earlier round to others who
+    filled the room better; nobody does so twice.
     """
 
     id: RecordId
@@ -89,6 +94,7 @@ class WaitingClient:
     declined_by: frozenset[Agb] = frozenset()
     refused: frozenset[Agb] = frozenset()
     kraamcentrum_declined: bool = False
+    gave_way: bool = False
 
     @property
     def barred(self) -> frozenset[Agb]:
@@ -164,6 +170,8 @@ class Chosen(StrEnum):
     """Her open proposal was moved here, so that one more client could be placed where she was."""
     MADE_ROOM = "made_room"
     """Open proposals of others were moved away, since nobody had room for her."""
+    FILLED_ROOM = "filled_room"
+    """Less urgent than one who had the room in her turn; with her more care is placed in total."""
     ONLY_CANDIDATE = "only_candidate"
     """Nobody else could take her."""
     PREFERRED = "preferred"
@@ -195,6 +203,8 @@ class Unplaceable(StrEnum):
     NO_CONTRACT = "no_contract"
     NO_PROVIDER_SERVES_POSTCODE = "no_provider_serves_postcode"
     ALL_DECLINED = "all_declined"
+    GAVE_WAY = "gave_way"
+    """She had room in her turn, and others fill it by more hours; never an urgent client, and nobody twice."""
     NO_ROOM = "no_room"
 
 
@@ -354,16 +364,14 @@ class _Book:
         self.original = dict(self.at)
         self.moved_for: dict[RecordId, tuple[RecordId, ...]] = {}
         self.dead_ends: dict[int, dict[int, int]] = {1: {}, 2: {}}
+        self.in_turn: frozenset[RecordId] = frozenset()
         self.lots: _Lots | None = None
 
     def run(self) -> Outcome:
-        left = self.waiting
-        while left:
-            still_left = [client for client in left if not self._place(client)]
-            settled = not self._level() or len(still_left) == len(left)
-            left = still_left
-            if settled:
-                break
+        left = self._place_all(self.waiting)
+        self.in_turn = frozenset(self.at)
+        while left and self._fill_rooms(left):
+            left = self._place_all(client for client in self.waiting if client.id not in self.at)
         moved = [client for client in self.open if self.at[client.id] != self.original[client.id]]
         offers = [client for client in left if client.owed_minutes > 0 and not client.kraamcentrum_declined]
         offered = {client.id for client in offers[: self.round.rules.kraamcentrum_places]}
@@ -375,6 +383,65 @@ class _Book:
             centrum_offers=tuple(CentrumOffer(client.id) for client in left if client.id in offered),
             unplaced=tuple(self._refusal(client) for client in left if client.id not in offered),
         )
+
+    def _place_all(self, clients: Iterable[WaitingClient]) -> list[WaitingClient]:
+        """Places whom it can and levels what they carry; those that are left."""
+        left = list(clients)
+        while True:
+            still_left = [client for client in left if not self._place(client)]
+            settled = not self._level() or len(still_left) == len(left) or not still_left
+            left = still_left
+            if settled:
+                return left
+
+    def _fill_rooms(self, left: Sequence[WaitingClient]) -> bool:
+        """Exchanges clients of this round where that places more care in total; whether anyone changed places.
+
+        Urgent clients, and those who gave way in an earlier round, may be moved and never lose a place by it. Within a
+        kind the least urgent gives way, and the most urgent comes in.
+        """
+        mine = [client for client in self.waiting if client.owed_minutes > 0 and self._mask(client)]
+        if len({client.owed_minutes for client in mine}) < 2:
+            return False
+        by_burden = sorted(range(len(self.bearers)), key=cmp_to_key(self._burden_order))
+        rank = {index: place for place, index in enumerate(by_burden)}
+        kinds: dict[tuple[int, int, bool], list[WaitingClient]] = {}
+        for client in mine:
+            kinds.setdefault((client.owed_minutes, self._mask(client), self._may_wait(client)), []).append(client)
+        in_turn = [
+            Kind(amount, sum(1 << rank[index] for index in range(len(self.bearers)) if mask >> index & 1), may_wait)
+            for amount, mask, may_wait in kinds
+        ]
+        rooms = Rooms([self.room[index] for index in by_burden], in_turn)
+        for number, clients in enumerate(kinds.values()):
+            for client in clients:
+                rooms.seat(number, rank[self.at[client.id]] if client.id in self.at else NOWHERE)
+        if not rooms.fill():
+            return False
+        for number, clients in enumerate(kinds.values()):
+            self._reseat(
+                clients, {by_burden[place]: held[number] for place, held in enumerate(rooms.held) if held.get(number)}
+            )
+        return True
+
+    def _may_wait(self, client: WaitingClient) -> bool:
+        return not client.gave_way and not is_urgent(client, self.round.on, self.round.rules)
+
+    def _reseat(self, clients: Sequence[WaitingClient], wanted: dict[int, int]) -> None:
+        """Seats the most urgent of one kind, so many at each provider; who can stay where she is stays."""
+        placed = clients[: sum(wanted.values())]
+        for client in clients:
+            if client.id in self.at:
+                index = self.at[client.id]
+                if client in placed and wanted.get(index, 0) > 0:
+                    wanted[index] -= 1
+                    continue
+                self._take(client, index)
+                del self.at[client.id]
+        places = [index for index, count in wanted.items() for _ in range(count)]
+        for client in placed:
+            if client.id not in self.at:
+                self._put(client, places.pop(0))
 
     def _place(self, client: WaitingClient) -> bool:
         """Places her, directly or over a chain."""
@@ -642,6 +709,8 @@ class _Book:
             why = Chosen.GAVE_WAY
         elif moved:
             why = Chosen.MADE_ROOM
+        elif client.id not in self.in_turn:
+            why = Chosen.FILLED_ROOM
         elif NotChosen.NOT_PREFERRED in others:
             why = Chosen.PREFERRED
         elif NotChosen.LOT in others:
@@ -668,6 +737,8 @@ class _Book:
             why = choice.when_nobody
         elif all(self.bearers[index].provider in barred for index in choice.eligible):
             why = Unplaceable.ALL_DECLINED
+        elif client.id in self.in_turn:
+            why = Unplaceable.GAVE_WAY
         else:
             why = Unplaceable.NO_ROOM
         return Unplaced(client.id, why, self._passed_over(client, None))

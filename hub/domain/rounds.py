@@ -17,6 +17,7 @@ from hub.domain.allocation import (
     Outcome,
     Placement,
     Round,
+    Unplaceable,
     WaitingClient,
     allocate,
     is_urgent,
@@ -222,6 +223,10 @@ def _carry_out(case: Case, today: date, month: Month, outcome: Outcome) -> None:
     for offer in outcome.centrum_offers:
         _publish_unplaced(case, offer.client, "kraamcentrum_offered", ())
     for unplaced in outcome.unplaced:
+        if unplaced.why is Unplaceable.GAVE_WAY:
+            row = case.state.waiting.get(unplaced.client)
+            assert row is not None
+            case.state.put_waiting(unplaced.client, msgspec.structs.replace(row, gave_way=True))
         why_not = tuple(WhyNot(provider=one.provider, reason=one.why.value) for one in unplaced.passed_over)
         _publish_unplaced(case, unplaced.client, unplaced.why.value, why_not)
 

@@ -34,6 +34,7 @@ class WaitingRow(msgspec.Struct, frozen=True, array_like=True):
 
     `declined_by` and `refused` hold providers that said no to her, and to which she said no. `registration` is the key
     of a registration that is hers. `told` is the last reason that was published for not placing her.
+    `gave_way`: she lost her place in a round to others who filled the room better; that happens once.
     """
 
     tenant: TenantId
@@ -63,6 +64,7 @@ class WaitingRow(msgspec.Struct, frozen=True, array_like=True):
     mediation_asked: bool = False
     kraamcentrum_declined: bool = False
     missed: bool = False
+    gave_way: bool = False
 
     @property
     def waits(self) -> bool:
@@ -122,6 +124,7 @@ def listed(old: WaitingRow | None, event: WaitingClientListed, tenant: TenantId,
         row, admitted=old.admitted, placed_by=old.placed_by, agreed=old.agreed, proposal=old.proposal,
         proposals_made=old.proposals_made, declined_by=old.declined_by, refused=old.refused, linked=old.linked,
         mediation_asked=old.mediation_asked, kraamcentrum_declined=old.kraamcentrum_declined, missed=old.missed,
+        gave_way=old.gave_way,
     )  # fmt: skip
 
 
@@ -146,7 +149,7 @@ def client_of(key: str, row: WaitingRow, owed_minutes: int) -> WaitingClient:
         id=RecordId(key), pc4=row.pc4, owed_minutes=owed_minutes,
         requested_at_ms=(row.requested_on.toordinal() - _UNIX_EPOCH) * _DAY_MS, due_on=row.due, insurer=row.insurer,
         preferred=row.preferred, declined_by=frozenset(row.declined_by), refused=frozenset(row.refused),
-        kraamcentrum_declined=row.kraamcentrum_declined,
+        kraamcentrum_declined=row.kraamcentrum_declined, gave_way=row.gave_way,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from hub.bench.allocation import (
     SCARCITIES,
+    Amounts,
     Yardstick,
     carried_minutes,
     daily_row,
@@ -38,7 +39,7 @@ def test_the_optimum_is_one_and_no_bound_that_anything_meets() -> None:
 
 def test_jain_comes_near_the_fairest_and_above_first_come_nearest() -> None:
     """Two of the hundred region-months; `python -m hub.bench.allocation` takes them all."""
-    rows = [quality_row(seed, SCARCITIES[seed % 5], 0.0) for seed in (0, 5)]
+    rows = [quality_row(seed, SCARCITIES[seed % 5], Amounts.ONE) for seed in (0, 5)]
     assert all(row.jain_gap <= 0.01 for row in rows)
     assert all(row.fairest_jain >= row.jain > row.baseline_jain for row in rows)
 

@@ -2,7 +2,8 @@
 
 Where a promise needs all clients to be owed the same it says so: that is the case before birth, when no hospital days
 are known, and always at the region's mean. With unequal amounts filling rooms is a packing problem and no rule that
-keeps to an order of urgency can promise the same; docs/fair-share.md gives the measured difference.
+keeps to an order of urgency can promise the same: there the promise is that exchanges only add hours and never cost an
+urgent client her place; docs/fair-share.md gives the measured distance from the optimum.
 """
 
 from collections import Counter
@@ -26,6 +27,7 @@ from hub.domain.allocation import (
     ServiceArea,
     WaitingClient,
     in_order_of_urgency,
+    is_urgent,
 )
 from hub.domain.fair_share import Standing, share_out
 from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, Uzovi
@@ -78,6 +80,16 @@ def crowds(draw: st.DrawFn, *, owed: tuple[int, ...] = (FULL,)) -> Case:
         for number, (place, amount, preference) in enumerate(zip(places, amounts, preferred, strict=True))
     )
     return Case(standings, areas, waiting, ())
+
+
+@st.composite
+def due_crowds(draw: st.DrawFn) -> Case:
+    """Crowds who are owed 24, 15 or 9 h, due within days or later, some of whom gave way in an earlier round."""
+    crowd = draw(crowds(owed=(FULL, LESS, 9 * 60)))
+    due = st.sampled_from([date(2026, 7, 3), date(2026, 7, 20)])
+    gave_way = st.sampled_from([False, False, True])
+    waiting = tuple(replace(one, due_on=draw(due), gave_way=draw(gave_way)) for one in crowd.waiting)
+    return replace(crowd, waiting=waiting)
 
 
 @st.composite
@@ -178,6 +190,31 @@ def nobody_waits_while_there_is_room(rules: ModuleType, case: Case) -> None:
         client = everyone(case)[unplaced.client]
         for bearer in case.round().bearers:
             assert not (could_take(bearer, client) and left[bearer.provider] >= client.owed_minutes)
+
+
+def urgent(case: Case) -> set[RecordId]:
+    return {client.id for client in case.waiting if is_urgent(client, JULY_1, AllocationRules())}
+
+
+def the_urgent_do_not_wait_for_the_sake_of_others(rules: ModuleType, case: Case) -> None:
+    """Whom the order of urgency places is placed in the end, if her birth is due within days or she gave way before."""
+    kept = replace(case, waiting=tuple(replace(client, gave_way=True) for client in case.waiting))
+    in_turn = {placement.client for placement in rules.allocate(kept.round()).placements}
+    placed = {placement.client for placement in rules.allocate(case.round()).placements}
+    before = {client.id for client in case.waiting if client.gave_way}
+    assert in_turn & (urgent(case) | before) <= placed
+
+
+def giving_way_places_more_care(rules: ModuleType, case: Case) -> None:
+    """Never less than the order of urgency alone; who gave way was not urgent, and hears that it was for others."""
+    alone = planted(allocation, Mistake("by order alone", "while left and self._fill_rooms(left)", "while False"))
+    by_order = sum(placement.minutes for placement in alone.allocate(case.round()).placements)
+    outcome = rules.allocate(case.round())
+    assert sum(placement.minutes for placement in outcome.placements) >= by_order
+    gave_way = {one.client for one in outcome.unplaced if one.why == "gave_way"}
+    assert not gave_way & urgent(case)
+    if gave_way:
+        assert any(placement.why == "filled_room" for placement in outcome.placements)
 
 
 def every_client_is_answered_once(rules: ModuleType, case: Case) -> None:
@@ -349,6 +386,8 @@ AXIOMS = [
     (nobody_gets_less_than_she_is_owed, AMOUNTS),
     (only_who_may_take_her_is_asked, AMOUNTS),
     (nobody_waits_while_there_is_room, AMOUNTS),
+    (the_urgent_do_not_wait_for_the_sake_of_others, AMOUNTS | due_crowds()),
+    (giving_way_places_more_care, AMOUNTS | due_crowds()),
     (every_client_is_answered_once, AMOUNTS),
     (every_other_provider_has_a_reason, AMOUNTS),
     (nobody_who_could_take_her_carries_less, AMOUNTS | crowds()),
@@ -407,6 +446,16 @@ MISTAKES = [
         nobody_waits_while_there_is_room,
         AMOUNTS,
         Mistake("the last place stays empty", "if self.room[index] < owed or", "if self.room[index] <= owed or"),
+    ),
+    (
+        the_urgent_do_not_wait_for_the_sake_of_others,
+        due_crowds(),
+        Mistake("anybody may give way", "return not client.gave_way and not is_urgent(", "return bool(client.id) or ("),
+    ),
+    (
+        giving_way_places_more_care,
+        due_crowds(),
+        Mistake("one too few come back", "clients[: sum(wanted.values())]", "clients[: sum(wanted.values()) - 1]"),
     ),
     (
         every_client_is_answered_once,
