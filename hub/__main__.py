@@ -18,6 +18,7 @@ app = typer.Typer(
 schemas_app = typer.Typer(no_args_is_help=True, help="The Avro schemas and their ids.")
 topics_app = typer.Typer(no_args_is_help=True, help="Topics, users and access rules of a cluster.")
 audit_app = typer.Typer(no_args_is_help=True, help="Check the hub by refolding its log.")
+statements_app = typer.Typer(no_args_is_help=True, help="Fair-share statements as documents.")
 edge_app = typer.Typer(no_args_is_help=True, help="What runs at the provider.")
 prognosis_app = typer.Typer(no_args_is_help=True, help="Bo's prognosis of the needed inflow of carers.")
 match_app = typer.Typer(no_args_is_help=True, help="Duplicate detection, measured.")
@@ -26,6 +27,7 @@ for group, name in (
     (schemas_app, "schemas"),
     (topics_app, "topics"),
     (audit_app, "audit"),
+    (statements_app, "statements"),
     (edge_app, "edge"),
     (match_app, "match"),
     (prognosis_app, "prognosis"),
@@ -181,13 +183,29 @@ def dump(folder: Path) -> None:
 @audit_app.command("verify")
 def audit_verify(
     dump: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")],
+    region: Annotated[str | None, typer.Option(help="Only the fair-share statements of this region.")] = None,
+    month: Annotated[str | None, typer.Option(help="Only those of this month (YYYY-MM); with --region.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Refold the logs and compare every fact and snapshot hash."""
+    """Refold the logs and compare every fact and snapshot hash; or the statements of one region and month."""
     from dataclasses import asdict
 
     from hub.audit.verify import verify_dump
+    from hub.errors import UsageError
 
+    if (region is None) != (month is None):
+        raise UsageError("found one of --region and --month, expected both or neither")
+    if region is not None and month is not None:
+        from hub.audit.share_audit import verify_region
+
+        of_region = verify_region(dump, region, month)
+        told = "equal" if of_region.equal else "differs"
+        differences = [asdict(one) for one in of_region.differences]
+        _say(
+            {"verdict": told, "statements": of_region.statements, "root": of_region.root, "differences": differences},
+            as_json,
+        )
+        raise SystemExit(0 if of_region.equal else 1)
     verdict = verify_dump(dump)
     oracle = "equal"
     if not verdict.equal:
@@ -196,6 +214,46 @@ def audit_verify(
     counts = {name: getattr(verdict, name) for name in ("records", "facts", "repeats", "snapshots")}
     _say({"oracle": oracle, **counts, "differences": [asdict(d) for d in verdict.differences]}, as_json)
     raise SystemExit(0 if verdict.equal else 1)
+
+
+@audit_app.command("statement")
+def audit_statement(
+    file: Annotated[Path, typer.Argument(exists=True, help="Dumped out.fair-share topic (JSONL).")],
+    roots: Annotated[Path | None, typer.Option(exists=True, help="Dumped region-shares topic (JSONL).")] = None,
+    own: Annotated[Path | None, typer.Option(exists=True, help="Your own figures: {AGB: {figure: minutes}}.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compute each line of a statement again, and see that it stands under the root that everybody was given."""
+    from dataclasses import asdict
+
+    from hub.audit.share_audit import check_file
+
+    verdicts = check_file(file, roots, own)
+    faulty = [one for one in verdicts if one.disagreements]
+    told = "differs" if faulty else "equal"
+    _say({"verdict": told, "lines": [asdict(one) for one in verdicts]}, as_json)
+    raise SystemExit(1 if faulty else 0)
+
+
+@statements_app.command("render")
+def statements_render(
+    dump: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder for the documents.")],
+    lang: Annotated[str, typer.Option(help="nl or en.")] = "nl",
+    key: Annotated[Path | None, typer.Option(exists=True, help="Private key that signs the roots.")] = None,
+) -> None:
+    """Write the fair-share statements as HTML and CSV, a pair for each reader, region and month."""
+    from hub.audit.statement_documents import render_dump
+
+    typer.echo(f"{len(render_dump(dump, out, lang, key))} files in {out}")
+
+
+@statements_app.command("key")
+def statements_key(file: Annotated[Path, typer.Argument(help="Where the new private key goes.")]) -> None:
+    """Make a key that signs statements, and print its public half."""
+    from hub.audit.signing import new_key
+
+    typer.echo(new_key(file))
 
 
 @edge_app.command("encode")

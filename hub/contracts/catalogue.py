@@ -24,6 +24,7 @@ MATCH_SNAPSHOTS: Final = "match-snapshots"
 ALERTS: Final = "alerts"
 REGION_STATUS: Final = "region-status"
 IN_FORCE: Final = "in-force"
+REGION_SHARES: Final = "region-shares"
 CONTROL: Final = "control"
 
 OF_A_GENERATION: Final = (REGION_LOG, REGION_FACTS, REGION_SNAPSHOTS, LINKS, IDENTITY_LOG, MATCH_SNAPSHOTS)
@@ -149,6 +150,7 @@ OUTPUTS: Final[dict[type[Any], OutputType]] = {
         OutputType(f.AllocationStated, Audience.TENANT, "allocations", (Role.PACKAGE, Role.WAITLIST, Role.KSV)),
         OutputType(f.MediationRequested, Audience.TENANT, "mediation", (Role.INSURER,)),
         OutputType(f.FairShareStated, Audience.TENANT, "fair-share", (Role.PACKAGE, Role.INSURER, Role.KSV)),
+        OutputType(f.RegionSharesStated, Audience.COMPACTED, REGION_SHARES, _EVERYONE),
         OutputType(f.ComplianceFound, Audience.TENANT, "compliance", (Role.PACKAGE, Role.INSURER, Role.KSV, Role.BO)),
         OutputType(f.CapacityRequested, Audience.TENANT, "capacity-requests", (Role.PACKAGE,)),
         OutputType(f.ProviderRoomStated, Audience.TENANT, "room", (Role.PACKAGE,)),
@@ -207,6 +209,8 @@ def compaction_key(fact: Any) -> str | None:
     match fact:
         case f.RegionStatusChanged():
             return fact.region
+        case f.RegionSharesStated():
+            return f"{fact.region}/{fact.month}"
         case f.PlanInForce():
             return f"{fact.region}/plan"
         case f.GuidelineInForce():
@@ -365,6 +369,7 @@ def _shared(reference: Reference) -> Iterator[Topic]:
     # Delivery reads them as well: after a rebalance it learns there which sequence was the last.
     kept = partial(told, readers=(*everyone, DELIVERY), retention_ms=FOREVER_MS, compacted=True)
     yield kept(REGION_STATUS, carries=(f.RegionStatusChanged,), key="region")
+    yield kept(REGION_SHARES, carries=(f.RegionSharesStated,), key="region/month")
     yield kept(IN_FORCE, carries=(f.PlanInForce, f.GuidelineInForce), key="region/kind[/month]")
 
 

@@ -221,6 +221,31 @@ class MediationRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CarryLine:
+    """What one month left over of a provider's share."""
+
+    month: str
+    minutes: int
+    expires_after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineCount:
+    """How many proposals ended without care for one reason."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalCount:
+    """How many waiting clients of one postcode area a provider turned away; None where too few to be told."""
+
+    pc4: Pc4
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FairShareStated:
     """One provider's line of a month's fair share, as this recipient may see it."""
 
@@ -242,6 +267,45 @@ class FairShareStated:
     providers: int
     pool_minutes: int | None = None
     unmet_minutes: int | None = None
+    weight: str = ""
+    target: str = ""
+    employed_minutes: int = 0
+    self_employed_minutes: int = 0
+    delivered_employed_minutes: int = 0
+    delivered_self_employed_minutes: int = 0
+    carry_before_minutes: int = 0
+    carry: tuple[CarryLine, ...] = ()
+    declines: tuple[DeclineCount, ...] = ()
+    refusals: tuple[RefusalCount, ...] = ()
+    over_delivery_minutes: int = 0
+    delivered_above_declared_minutes: int = 0
+    employment_gap_permille: int | None = None
+    fulfilment_permille: int | None = None
+    flagged: bool = False
+    capacity_weight: str = ""
+    deployable_total_minutes: int | None = None
+    delivered_total_minutes_12m: int | None = None
+    level: str | None = None
+    statement_root: str = ""
+    blind: str = ""
+    proof: tuple[str, ...] = ()
+    totals_leaf: str = ""
+    totals_blind: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionSharesStated:
+    """A region's month, the same for everybody: the root of all statements, and totals that show nobody's figure."""
+
+    region: RegionCode
+    month: str
+    statement_root: str
+    providers: int
+    pool_minutes: int | None = None
+    unmet_minutes: int | None = None
+    allocated_minutes: int | None = None
+    accepted_minutes: int | None = None
+    jain_permyriad: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,7 +125,7 @@ def close_proposal(case: Case, closed_id: str, status: AllocationStatus, reason:
     proposal = case.state.proposals.get(closed_id)
     assert proposal is not None and proposal.status in (AllocationStatus.PROPOSED, AllocationStatus.ACCEPTED)
     case.state.proposals.put(
-        closed_id, msgspec.structs.replace(proposal, status=status, closed_on=case.today or proposal.on)
+        closed_id, msgspec.structs.replace(proposal, status=status, closed_on=case.today or proposal.on, reason=reason)
     )
     row = case.state.waiting.get(proposal.waiting)
     assert row is not None, "a waiting client outlives her open proposal"
@@ -210,7 +210,7 @@ def _place_by_hand(case: Case, key: str, row: WaitingRow, provider: Agb, reason:
     new_id = proposal_id(case.region, key, today, number)
     minutes = owed_minutes_of(case, row)
     month = month_of(max(row.due, today))
-    proposal = ProposalRow(key, provider, minutes, month, today, today, AllocationStatus.ACCEPTED, today)
+    proposal = ProposalRow(key, provider, minutes, month, today, today, AllocationStatus.ACCEPTED, today, pc4=row.pc4)
     case.state.proposals.put(new_id, proposal)
     case.state.put_waiting(key, msgspec.structs.replace(row, proposals_made=number, placed_by=provider, agreed=new_id))
     state_allocation(case, new_id, proposal, row, AllocationStatus.ACCEPTED, reason)

@@ -248,6 +248,7 @@ def _propose(case: Case, today: date, month: Month, placement: Placement) -> Non
         today,
         today + timedelta(days=days),
         AllocationStatus.PROPOSED,
+        pc4=row.pc4,
     )
     case.state.proposals.put(new_id, proposal)
     row = msgspec.structs.replace(row, proposal=new_id, proposals_made=number, told="")

@@ -4,7 +4,7 @@ Competitors see their own values, their rank and region totals, and those only w
 (DOMAIN "Readers"). The two thresholds are PROPOSAL and stand in `ShareRules`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -43,17 +43,27 @@ class OwnStatement:
     totals: RegionTotals | None
 
 
-def region_totals(region: RegionContribution, rules: ShareRules = DEFAULT_SHARE_RULES) -> RegionTotals | None:
+def region_totals(
+    region: RegionContribution, rules: ShareRules = DEFAULT_SHARE_RULES, known: Collection[Agb] = ()
+) -> RegionTotals | None:
     """The totals, or None where too few providers stand behind one of them.
 
-    Counted are those with a figure above zero: with three zeros, a total of four is one competitor's figure.
+    Counted are those with a figure above zero: with three zeros, a total of four is one competitor's figure. `known`
+    are the providers whose lines the reader has anyway (a package that serves several, an insurer's contracted ones):
+    taken off the totals they leave the others', so behind these must stand as many as behind a competitor's view, one
+    fewer than `disclosed_providers_min`, or nobody at all.
     """
     figures: tuple[Callable[[Standing], int], ...] = (
         lambda standing: standing.deployable_minutes,
         lambda standing: standing.delivered_minutes_12m,
+        lambda standing: standing.spare_minutes,
     )
     for figure in figures:
-        if sum(figure(line.standing) > 0 for line in region.lines) < rules.disclosed_providers_min:
+        behind = [line.provider for line in region.lines if figure(line.standing) > 0]
+        others = sum(provider not in known for provider in behind)
+        if known and others == 0 and len(region.lines) == len(known):
+            continue
+        if len(behind) < rules.disclosed_providers_min or (known and others < rules.disclosed_providers_min - 1):
             return None
     shares = region.shares
     return RegionTotals(

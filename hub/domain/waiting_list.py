@@ -78,7 +78,7 @@ class WaitingRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ProposalRow(msgspec.Struct, frozen=True, array_like=True):
-    """One proposal to one provider. `minutes`: what it was asked to carry, in `month`."""
+    """One proposal to one provider. `minutes`: what it was asked to carry, in `month`. `reason`: why it ended."""
 
     waiting: str
     provider: Agb
@@ -88,6 +88,8 @@ class ProposalRow(msgspec.Struct, frozen=True, array_like=True):
     answer_by: date
     status: AllocationStatus
     closed_on: date | None = None
+    reason: str = ""
+    pc4: Pc4 = Pc4("")
 
     @property
     def open(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from hub.contracts.catalogue import ALERTS, IN_FORCE, REGION_FACTS, REGION_STATUS
+from hub.contracts.catalogue import ALERTS, IN_FORCE, REGION_FACTS, REGION_SHARES, REGION_STATUS
 from hub.domain.reference import Reference
 from hub.log import REPLACED, log
 from hub.streams.connection import Connection, read_to_end, reading
@@ -22,7 +22,7 @@ from hub.streams.producer import Outgoing, Publisher, Record
 from hub.streams.reader import Polled
 from hub.streams.relay import Piece, Relay, staged
 
-COMPACTED: Final = (REGION_STATUS, IN_FORCE)
+COMPACTED: Final = (REGION_STATUS, IN_FORCE, REGION_SHARES)
 _KEPT: Final = ("ce_specversion", "ce_source", "ce_type", "ce_time", "ce_sequence")
 
 
@@ -96,7 +96,10 @@ class CompactedRelay:
         checker = Publisher(self._connection.producer())
         await self._connection.start(checker.producer)
         try:
-            for topic, expected in ((REGION_FACTS, self._reference.log_partitions), (REGION_STATUS, 1), (IN_FORCE, 1)):
+            for topic, expected in (
+                (REGION_FACTS, self._reference.log_partitions),
+                *((topic, 1) for topic in COMPACTED),
+            ):
                 await checker.expect_partitions(topic, expected)
         finally:
             await checker.producer.stop()

@@ -17,10 +17,13 @@ from hub.domain.facts import (
     PlanInForce,
     ProviderRoomStated,
     RegionCapacityStated,
+    RegionSharesStated,
     RegionStatusChanged,
 )
 from hub.domain.identifiers import NATIONAL, Agb, RecordId, RegionCode, TenantId, Uzovi
 from hub.domain.region_plan import RegionPlan
+from hub.domain.share_statements import line_text
+from hub.domain.statement_root import canonical, leaf_hash, root_from
 from hub.domain.words import (
     AlertKind,
     AlertState,
@@ -28,6 +31,7 @@ from hub.domain.words import (
     CareEndReason,
     ComputedColour,
     DeclaredColour,
+    DeclineReason,
     FindingCode,
     FindingStatus,
     FullLevel,
@@ -402,21 +406,73 @@ def test_at_month_close_each_provider_insurer_and_coordinator_gets_its_lines() -
     assert {line.recipient for line in lines} == {ALFA, BETA, INS_1, KSV}
 
 
-def test_with_four_providers_that_hide_each_other_totals_are_told() -> None:
-    """Four that declare and have delivered: nobody's figure follows from the totals."""
-    others = [(Agb(f"4100000{n}"), ALFA, 500) for n in range(4, 8)]
+def test_totals_are_told_only_where_three_others_hide_each_other() -> None:
+    """Figures that a reader has anyway are taken off first: a vendor of three of five would know too much of two."""
+    tenants = (ALFA, ALFA, BETA, BETA, BETA)
+    others = [(Agb(f"4100000{n}"), tenant, 500) for n, tenant in enumerate(tenants, 4)]
     world = region(*others)
-    for provider, _, _ in others:
-        world.given(registration(f"r{provider}", provider=provider, due_date=DAY_1), ALFA)
+    for provider, tenant, _ in others:
+        world.given(registration(f"r{provider}", provider=provider, due_date=DAY_1), tenant)
         world.given(
-            care(f"c{provider}", provider=provider, registration_id=RecordId(f"r{provider}"), born_on=DAY_1), ALFA
+            care(f"c{provider}", provider=provider, registration_id=RecordId(f"r{provider}"), born_on=DAY_1), tenant
         )
+
+    def told(facts: list[Any], tenant: TenantId) -> set[int | None]:
+        return {line.deployable_total_minutes for line in of_type(facts, FairShareStated) if line.recipient == tenant}
+
+    march = world.lives_until(date(2026, 4, 1))
+    assert told(march, ALFA) == {None}, "nothing was delivered before March, so that total has nobody behind it"
+    assert [fact.pool_minutes for fact in of_type(march, RegionSharesStated)] == [None]
+    for provider, tenant, _ in others:
+        world.given(capacity(provider, hours=500, version=2, declared_on=date(2026, 4, 1)), tenant)
+    april = world.lives_until(date(2026, 5, 1))
+    assert told(april, ALFA) == told(april, KSV) != {None}
+    assert told(april, BETA) == {None}
+
+
+def test_all_statements_of_a_month_stand_under_one_root_and_each_checks_itself() -> None:
+    """Nobody can be told another story than the others; a changed figure no longer leads to the root."""
+    world = region((ROOS, ALFA, 500), (LINDE, BETA, 500))
+    said = world.lives_until(date(2026, 4, 1))
+    (shares,) = of_type(said, RegionSharesStated)
+    lines = of_type(said, FairShareStated)
+    assert {line.statement_root for line in lines} == {shares.statement_root}
+    for line in lines:
+        text = canonical(line_text(line))
+        assert root_from(leaf_hash(line.blind, text), line.proof, line.totals_leaf) == shares.statement_root
+        told = canonical(line_text(replace(line, target_minutes=line.target_minutes + 1)))
+        assert root_from(leaf_hash(line.blind, told), line.proof, line.totals_leaf) != shares.statement_root
+    assert {line.totals_blind for line in lines if line.recipient == ALFA} == {None}
+    assert len({line.blind for line in lines}) == 2
+
+
+def test_the_ledger_counts_what_a_provider_did_not_take_and_what_it_gave_above_the_guideline() -> None:
+    """Declines by reason, refusals by postcode (below five not told), and hours above while the other gave 24 h."""
+    world = region((ROOS, ALFA, 500), (LINDE, BETA, 500))
+    world.given(declares(DeclaredColour.RED), KSV)
+    guideline = e.GuidelineAdopted(
+        record_id=RecordId("g1"), version=1, region=HERE, month="2026-03", guideline_minutes=36 * 60
+    )
+    world.given(guideline, KSV)
+    world.given(waiting(due_date=day(6)), LIST)
+    ((key, row),) = [(key, row) for key, row in world.state.proposals.items() if row.open]
+    tenant = {ROOS: ALFA, LINDE: BETA}[row.provider]
+    declined = e.AllocationAnswered(
+        record_id=RecordId("a1"), version=1, provider=row.provider, region=HERE, proposal_id=key,
+        answer=AllocationAnswer.DECLINED, reason=DeclineReason.NO_ROOM,
+    )  # fmt: skip
+    world.given(declined, tenant)
+    world.given(registration("r1", due_date=DAY_1), ALFA)
+    world.given(care("c1", physical_minutes=45 * 60), ALFA)
+    world.given(registration("r2", provider=LINDE, due_date=DAY_1), BETA)
+    world.given(care("c2", provider=LINDE, registration_id=RecordId("r2")), BETA)
+    world.given(ended("x2", provider=LINDE, registration_id=RecordId("r2")), BETA)
     lines = of_type(world.lives_until(date(2026, 4, 1)), FairShareStated)
-    assert {line.pool_minutes for line in lines if line.recipient == ALFA} == {None}, "nothing delivered before March"
-    for provider, _, _ in others:
-        world.given(capacity(provider, hours=500, version=2, declared_on=date(2026, 4, 1)), ALFA)
-    lines = of_type(world.lives_until(date(2026, 5, 1)), FairShareStated)
-    assert {line.pool_minutes for line in lines if line.recipient == ALFA} == {0}
+    of = {line.provider: line for line in lines if line.recipient == KSV}
+    assert [(one.reason, one.count) for one in of[row.provider].declines] == [("no_room", 1)]
+    assert [(one.pc4, one.count) for one in of[row.provider].refusals] == [("1011", None)]
+    assert of[ROOS].over_delivery_minutes == 9 * 60
+    assert of[LINDE].over_delivery_minutes == 0
 
 
 def test_what_a_month_leaves_over_counts_in_the_next() -> None:

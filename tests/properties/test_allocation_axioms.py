@@ -33,6 +33,7 @@ from hub.domain.fair_share import Standing, share_out
 from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, Uzovi
 from tests.properties.planted import Mistake, breaks, planted
 
+BY_ORDER_ALONE = planted(allocation, Mistake("no exchanges", "while left and self._fill_rooms(left)", "while False"))
 POSTCODES = [Pc4("1011"), Pc4("1012"), Pc4("1013")]
 INSURERS = [Uzovi("3311"), Uzovi("7119")]
 JULY_1 = date(2026, 7, 1)
@@ -198,8 +199,7 @@ def urgent(case: Case) -> set[RecordId]:
 
 def the_urgent_do_not_wait_for_the_sake_of_others(rules: ModuleType, case: Case) -> None:
     """Whom the order of urgency places is placed in the end, if her birth is due within days or she gave way before."""
-    kept = replace(case, waiting=tuple(replace(client, gave_way=True) for client in case.waiting))
-    in_turn = {placement.client for placement in rules.allocate(kept.round()).placements}
+    in_turn = {placement.client for placement in BY_ORDER_ALONE.allocate(case.round()).placements}
     placed = {placement.client for placement in rules.allocate(case.round()).placements}
     before = {client.id for client in case.waiting if client.gave_way}
     assert in_turn & (urgent(case) | before) <= placed
@@ -207,8 +207,7 @@ def the_urgent_do_not_wait_for_the_sake_of_others(rules: ModuleType, case: Case)
 
 def giving_way_places_more_care(rules: ModuleType, case: Case) -> None:
     """Never less than the order of urgency alone; who gave way was not urgent, and hears that it was for others."""
-    alone = planted(allocation, Mistake("by order alone", "while left and self._fill_rooms(left)", "while False"))
-    by_order = sum(placement.minutes for placement in alone.allocate(case.round()).placements)
+    by_order = sum(placement.minutes for placement in BY_ORDER_ALONE.allocate(case.round()).placements)
     outcome = rules.allocate(case.round())
     assert sum(placement.minutes for placement in outcome.placements) >= by_order
     gave_way = {one.client for one in outcome.unplaced if one.why == "gave_way"}
