@@ -35,6 +35,8 @@ OWN_FIGURES: Final = (
 )  # fmt: skip
 """What a provider knows of its own month, by the names of the statement's fields."""
 
+_TYPES: Final = frozenset(codec.type_name(kind) for kind in (FairShareStated, RegionSharesStated))
+
 
 @dataclass(frozen=True, slots=True)
 class RegionVerdict:
@@ -89,7 +91,7 @@ def _month(text: str) -> Any:
 
 
 def _is_statement_of(row: Row, month: str) -> bool:
-    if not row.headers.get("ce_type", "").endswith(("FairShareStated", "RegionSharesStated")) or row.value is None:
+    if row.value is None or row.headers.get("ce_type") not in _TYPES:
         return False
     return bool(codec.decode(row.value).month == month)
 

@@ -25,7 +25,7 @@ AMOUNTS_MAX: Final = 12
 """Amounts that one exchange looks at, the largest ones; a plan knows about half as many."""
 DETOURS_MAX: Final = 24
 """So often a round looks beyond what one exchange can reach."""
-EXCHANGES_MAX: Final = 10_000
+EXCHANGES_MAX: Final = 1_000
 """Each exchange places at least a minute more; nobody has seen a round take more than a few dozen."""
 
 

@@ -454,7 +454,7 @@ MISTAKES = [
     (
         giving_way_places_more_care,
         due_crowds(),
-        Mistake("one too few come back", "clients[: sum(wanted.values())]", "clients[: sum(wanted.values()) - 1]"),
+        Mistake("nobody hears who filled the room", "why = Chosen.FILLED_ROOM", "why = Chosen.LOT"),
     ),
     (
         every_client_is_answered_once,
