@@ -42,6 +42,7 @@ WORKER_DIED: Final = _event("worker_died", logging.ERROR, "role", "error", "at",
 PARTITIONS_ASSIGNED: Final = _event("partitions_assigned", logging.INFO, "role", "partitions")
 PARTITIONS_REVOKED: Final = _event("partitions_revoked", logging.INFO, "role", "partitions")
 SNAPSHOT_LOADED: Final = _event("snapshot_loaded", logging.INFO, "role", "partition", "next", "parts", "seconds")
+SNAPSHOT_INCOMPLETE: Final = _event("snapshot_incomplete", logging.WARNING, "role", "partition", "parts")
 REPLACED: Final = _event("replaced", logging.WARNING, "role", "error")
 REGION_STOPPED: Final = _event("region_stopped", logging.ERROR, "role", "partition", "region", "at", "error")
 HEADER_NAME_UNREADABLE: Final = _event("header_name_unreadable", logging.WARNING, "role")

@@ -18,11 +18,11 @@ from aiokafka.errors import CommitFailedError
 from hub.domain.identifiers import RegionCode
 from hub.domain.reference import Reference
 from hub.errors import WorldUnavailable
-from hub.log import REGION_STOPPED, REPLACED, SNAPSHOT_LOADED, log
+from hub.log import REGION_STOPPED, REPLACED, SNAPSHOT_INCOMPLETE, SNAPSHOT_LOADED, log
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.crash import CrashPoint, crash_point
 from hub.streams.folds import Fold
-from hub.streams.machine import FactRecord, LogRecord, Machine, marker_key
+from hub.streams.machine import FactRecord, LogRecord, Machine, SnapshotIncomplete, marker_key
 from hub.streams.metrics import EVENTS, SNAPSHOT_SECONDS, STOPPED_REGIONS
 from hub.streams.producer import Packed, Publisher, Record
 from hub.streams.reader import Polled
@@ -189,6 +189,7 @@ class Part:
         self._group = group
         self._connection = connection
         self._durable = 0
+        self._left_over: tuple[bytes, ...] = ()
         self._next_snapshot_s = 0.0
         self._stopped: set[RegionCode] = set()
         self._producer: AIOKafkaProducer = connection.transactional_producer(f"{group}.{source.partition}")
@@ -212,9 +213,18 @@ class Part:
         await self._producer.abort_transaction()
 
     def restore(self, found: Mapping[bytes, bytes], marker: bytes | None, state_version: int | None = None) -> None:
-        """Take up where the snapshot stands; without a marker everything is folded from the start."""
-        self.reads_from = self.machine.restore(found, marker, state_version)
-        self.parts_loaded = len(found)
+        """Take up where the snapshot stands; without a marker, or with parts missing, the log is folded from the start.
+
+        What is left of such a snapshot must not mix with the next one: it gets tombstones then.
+        """
+        try:
+            self.reads_from = self.machine.restore(found, marker, state_version)
+        except SnapshotIncomplete:
+            self._left_over = tuple(found)
+            log(SNAPSHOT_INCOMPLETE, role=self._name, partition=self.number, parts=len(found))
+        else:
+            self.parts_loaded = len(found)
+            self._left_over = tuple(found) if marker is None else ()
 
     @property
     def marker_key(self) -> bytes:
@@ -223,6 +233,11 @@ class Part:
 
     def begin_at(self, first_offset: int) -> None:
         """Check that the log still holds what the snapshot lacks; an expired log without a snapshot starts later."""
+        if self._left_over and first_offset:
+            raise WorldUnavailable(
+                f"the snapshot of {self.source.topic}/{self.number} lacks parts, and the log starts at {first_offset}. "
+                f"Restore topic {self.snapshots.topic}, or open a new generation."
+            )
         if self.machine.next == 0:
             self.machine.next = self.reads_from = first_offset
         elif self.reads_from < first_offset:
@@ -248,7 +263,9 @@ class Part:
         started = time.monotonic()
         taken = self.machine.snapshot()
         following = self.machine.next
-        records = [Record(key, value) for key, value in taken.parts.items()]
+        left_over, self._left_over = self._left_over, ()
+        records = [Record(key, None) for key in left_over if key not in taken.parts]
+        records += [Record(key, value) for key, value in taken.parts.items()]
         records.append(Record(self.marker_key, taken.marker))
         crash_point(CrashPoint.BEFORE_SNAPSHOT)
         await self._producer.begin_transaction()

@@ -98,6 +98,10 @@ class Snapshot(NamedTuple):
     marker: bytes
 
 
+class SnapshotIncomplete(Exception):
+    """Parts are missing or strange beside their marker: records of the snapshots topic were deleted."""
+
+
 class Stopped(msgspec.Struct, frozen=True):
     """A region whose rule raised at `at`; its parts on the topic are true up to `next`."""
 
@@ -203,20 +207,26 @@ class Machine(Generic[S]):
         """Take up where a snapshot stands; returns the offset from which the log must be read.
 
         Of an older `state_version` the parts are upcast: for a log that begins too late to be folded anew.
+
+        SnapshotIncomplete, with nothing taken up, when the parts are not those that the marker was written for.
         """
         if marker is None:
             return 0
         mark = msgspec.json.decode(marker, type=Marker)
-        self.next = self._durable = mark.next
-        self.facts_offset = mark.facts_offset
         written = self.rules.state_version if state_version is None else state_version
         by_region: dict[str, dict[str, bytes]] = {}
+        hashes: dict[bytes, bytes] = {}
         for key, value in parts.items():
             version, region, part = key.decode().split("/", 2)
             if int(version) == written:
                 by_region.setdefault(region, {})[part] = value
-                if written == self.rules.state_version:
-                    self._hashes[key] = hashlib.sha256(value).digest()
+                hashes[key] = hashlib.sha256(value).digest()
+        if _hash_of(hashes) != mark.hash:
+            raise SnapshotIncomplete
+        if written == self.rules.state_version:
+            self._hashes = hashes
+        self.next = self._durable = mark.next
+        self.facts_offset = mark.facts_offset
         for region, named in sorted(by_region.items()):
             try:
                 self._slots[region.encode()] = self._taken_up(RegionCode(region), written, named)
@@ -265,11 +275,7 @@ class Machine(Generic[S]):
 
     def state_hash(self) -> str:
         """SHA-256 over the hashes of all parts in key order: equal states, equal hash."""
-        total = hashlib.sha256()
-        for key, sha in sorted(self._hashes.items()):
-            total.update(key)
-            total.update(sha)
-        return total.hexdigest()
+        return _hash_of(self._hashes)
 
     @cached_property
     def _id_stem(self) -> bytes:
@@ -409,6 +415,14 @@ def carried_hash(parts: Mapping[str, bytes]) -> str:
     for name, content in sorted(parts.items()):
         total.update(name.encode())
         total.update(hashlib.sha256(content).digest())
+    return total.hexdigest()
+
+
+def _hash_of(hashes: Mapping[bytes, bytes]) -> str:
+    total = hashlib.sha256()
+    for key, sha in sorted(hashes.items()):
+        total.update(key)
+        total.update(sha)
     return total.hexdigest()
 
 

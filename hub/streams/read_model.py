@@ -23,6 +23,7 @@ No record ids, no encodings, no bytes of any record: what belongs to one client 
 """
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -61,6 +62,8 @@ IN_FORCE: Final = "hub:in-force"
 COUNTS: Final = "hub:counts"
 LIVE: Final = "live"
 LIVE_LENGTH_MAX: Final = 10_000
+LOOK_S: Final = 5.0
+"""How often an idle relay looks whether Redis was flushed; a page must not stay empty until the next fact."""
 _SCRIPT: Final = Path(__file__).with_name("read_model.lua").read_text(encoding="utf-8")
 _NEVER_SHOWN: Final = frozenset({"recipient", "document_id", "record_id", "waiting_id", "own_record_ids"})
 
@@ -165,6 +168,7 @@ class ReadModel:
         self._consumer: AIOKafkaConsumer | None = None
         self._next: dict[TopicPartition, int] = {}
         self._last: dict[str, tuple[int, int]] = {}
+        self._looked_s = 0.0
 
     async def open(self) -> None:
         """WorldUnavailable when Redis does not answer."""
@@ -187,11 +191,23 @@ class ReadModel:
     async def handle(self, polled: Polled) -> None:
         """Apply each partition's batch by one script."""
         for source, records in polled.items():
-            if records[0].offset >= self._next[source]:
-                await self._apply(source, records)
+            news = [record for record in records if record.offset >= self._next[source]]
+            if news:
+                await self._apply(source, news)
 
     async def settle(self) -> None:
-        """Nothing: the script has acknowledged already."""
+        """The script has acknowledged already. Look now and then whether Redis still stands where it stood."""
+        now = time.monotonic()
+        if self._consumer is None or now - self._looked_s < LOOK_S:
+            return
+        self._looked_s = now
+        try:
+            held = await self._redis.hgetall(POSITIONS)  # type: ignore[misc]
+        except RedisError:  # the next batch says it, and loudly
+            return
+        for source, expected in sorted(self._next.items()):
+            if (found := int(held.get(_field(source), 0))) != expected:
+                await self._start_over(source, found)
 
     async def release(self) -> None:
         """Nothing: the script has acknowledged already."""
@@ -224,8 +240,11 @@ class ReadModel:
             self._next[source] = following
             EVENTS.labels(REGION_FACTS, "shown").inc(len(records))
             return
-        # Somebody else has moved on, or Redis was flushed: what it says is where this partition stands.
-        log(READ_MODEL_BEHIND, partition=source.partition, expected=self._next[source], found=int(found))
+        await self._start_over(source, int(found))
+
+    async def _start_over(self, source: TopicPartition, found: int) -> None:
+        """Somebody else has moved on, or Redis was flushed: what it says is where this partition stands."""
+        log(READ_MODEL_BEHIND, partition=source.partition, expected=self._next[source], found=found)
         assert self._consumer is not None
         await self.load(self._consumer, [source])
 
