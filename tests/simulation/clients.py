@@ -19,7 +19,7 @@ from hub.streams.connection import Connection
 from tests.simulation.broker import Broker, Headers, Rebalancing, UnknownMember
 from tests.simulation.process import Process
 
-BATCH_RECORDS_MAX = 40
+BATCH_RECORDS_MAX = 10
 """Records that one batch of a producer holds: few, so that a poll's facts need several."""
 FETCH_RECORDS_MAX = 25
 """Most that one fetch returns; what a process gets at once is drawn below that."""

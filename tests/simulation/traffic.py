@@ -36,7 +36,8 @@ REFERENCE: Final[Reference] = replace(
 SPOKEN_BY: Final = {w.ROOS: w.ALFA, w.LINDE: w.BETA, w.WILG: w.GAMMA}
 POISON: Final = RecordId("poison-1")
 """A record on which the broken release of a rule raises."""
-WOMEN: Final = 6
+FIRST_DAY: Final = 28
+"""The run begins at the end of March, so that a month closes in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Tenants:
         self._chance = chance
         self._told = told
         self._sent: list[tuple[TenantId, Any]] = []
-        self._today = 0
+        self._today = FIRST_DAY - 1
         self._numbers = 0
         self._answered: set[tuple[str, str]] = set()
 
@@ -108,7 +109,7 @@ class Tenants:
             (8, self._changed_content),
             (8, self._next_version),
             (12, self._answer),
-            (8, self._next_day),
+            (4, self._next_day),
             (2, self._same_day),
             (5, self._care),
             (6, self._unreadable),
@@ -145,7 +146,7 @@ class Tenants:
             self._record_id("r"),
             provider=provider,
             pc4=self._place(),
-            due_date=w.day(chance.randrange(20, 180)),
+            due_date=w.day(FIRST_DAY + chance.randrange(20, 180)),
             identity=chance.choice(women()) if chance.random() < 0.6 else None,
         )
         return self._send(SPOKEN_BY[provider], event)
@@ -155,7 +156,7 @@ class Tenants:
         event = w.waiting(
             self._record_id("w"),
             pc4=self._place(),
-            due_date=w.day(chance.choice((5, 12, 40, 70))),
+            due_date=w.day(FIRST_DAY + chance.choice((3, 5, 12, 40, 70))),
             identity=chance.choice(women()) if chance.random() < 0.4 else None,
         )
         return self._send(w.LIST, event)
