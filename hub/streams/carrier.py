@@ -31,6 +31,9 @@ TURNS_TO_THE_SOCKET: Final = 6
 """Turns of the event loop from handing over a batch until its bytes left. Without them the next batch would be folded
 first, and nothing would happen at the broker meanwhile."""
 _log_record: Final = partial(tuple.__new__, LogRecord)
+PAUSE_INTERVALS_MAX: Final = 10
+"""Longest pause between two snapshots, in intervals. One that took long because a broker was away says nothing about
+the cost of the next, and without a bound it would keep the committed offset where it is for minutes."""
 
 
 class Carrier:
@@ -278,7 +281,8 @@ class Part:
         took = time.monotonic() - started
         SNAPSHOT_SECONDS.labels(self._name).observe(took)
         self._durable = following
-        self._next_snapshot_s = time.monotonic() + max(limits.snapshot_interval_s, took / limits.snapshot_share_max)
+        pause = min(took / limits.snapshot_share_max, PAUSE_INTERVALS_MAX * limits.snapshot_interval_s)
+        self._next_snapshot_s = time.monotonic() + max(limits.snapshot_interval_s, pause)
 
     async def close(self) -> None:
         """Disconnect, whatever state the producer is in."""

@@ -91,15 +91,15 @@ def read_uncommitted_inbox() -> Iterator[None]:
 @_bug
 def swallowed_exception() -> Iterator[None]:
     """A write that failed is passed over, and the batch counts as written."""
-    publish = Publisher.publish
+    send = Publisher._send
 
-    async def wrong(self: Publisher, target: TopicPartition, records: Any) -> int:
+    async def wrong(self: Publisher, target: TopicPartition, packed: Any) -> int:
         try:
-            return await publish(self, target, records)
+            return await send(self, target, packed)
         except WorldUnavailable:
             return 0
 
-    with mock.patch.object(Publisher, "publish", wrong):
+    with mock.patch.object(Publisher, "_send", wrong):
         yield
 
 
@@ -122,12 +122,10 @@ def dead_letter_not_awaited() -> Iterator[None]:
 def next_batch_before_the_last_is_acknowledged() -> Iterator[None]:
     """Batches of a partition are sent without waiting, by a producer that numbers nothing."""
 
-    async def wrong(self: Publisher, target: TopicPartition, records: Sequence[Any]) -> int:
-        sent, at = [], 0
-        while at < len(records):
-            batch, count = self._batch(records, at)
-            at += count
-            sent.append(await self.producer.send_batch(batch, target.topic, partition=target.partition))
+    async def wrong(self: Publisher, target: TopicPartition, packed: Any) -> int:
+        sent = [
+            await self.producer.send_batch(batch, target.topic, partition=target.partition) for batch, _ in packed
+        ]
         try:
             return int((await asyncio.gather(*sent))[-1].offset) + 1
         except KafkaError as problem:
@@ -137,7 +135,7 @@ def next_batch_before_the_last_is_acknowledged() -> Iterator[None]:
         return SimulatedProducer(self.broker, self.process, idempotent=False)
 
     with (
-        mock.patch.object(Publisher, "publish", wrong),
+        mock.patch.object(Publisher, "_send", wrong),
         mock.patch.object(SimulatedConnection, "producer", plain),
     ):
         yield
@@ -156,7 +154,7 @@ def snapshot_before_facts() -> Iterator[None]:
         for source, records in polled.items():
             part = self._parts.get(source)
             if part is not None and self._follows(part, records):
-                batches[part.facts] = part.apply(records)
+                batches[part.facts] = list(part.apply(records))
         await self._snapshot([part for part in self._parts.values() if part.changed])
         await self._facts.publish_all(batches)
 
@@ -288,9 +286,9 @@ def dedupe_only_in_redis() -> Iterator[None]:
         flush(self)
         seen.clear()
 
-    def believe(self: Machine[Any], slot: Any, code: Any, record: Any) -> Any:
+    def believe(self: Machine[Any], slot: Any, record: Any) -> Any:
         slot.envelope.sources.clear()
-        return fold(self, slot, code, record)
+        return fold(self, slot, record)
 
     with (
         mock.patch.object(Relay, "handle", wrong),
@@ -391,14 +389,15 @@ def receipt_by_intake_too() -> Iterator[None]:
 @_bug
 def random_id() -> Iterator[None]:
     """A fact is given an id when it is made, another one each time."""
-    wrap = Machine._wrap
+    wrapped = Machine._wrapped
 
-    def wrong(self: Machine[Any], *given: Any) -> machine.FactRecord:
-        made = wrap(self, *given)
-        headers = [(n, str(uuid.uuid4()).encode() if n == "ce_id" else v) for n, v in made.headers]
-        return made._replace(headers=headers)
+    def wrong(self: Machine[Any], *given: Any) -> list[machine.FactRecord]:
+        return [
+            made._replace(headers=[(n, str(uuid.uuid4()).encode() if n == "ce_id" else v) for n, v in made.headers])
+            for made in wrapped(self, *given)
+        ]
 
-    with mock.patch.object(Machine, "_wrap", wrong):
+    with mock.patch.object(Machine, "_wrapped", wrong):
         yield
 
 
