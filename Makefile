@@ -53,7 +53,7 @@ format: $(STAMP) ## let ruff rewrite what it can
 lock: ## compile requirements.lock, and the image's part of it, anew from pyproject.toml
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
-	.venv-lock/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url \
+	.venv-lock/bin/uv pip compile pyproject.toml --extra dev --extra fuzz --generate-hashes --no-emit-index-url \
 		--python-version 3.11 --custom-compile-command "make lock" --upgrade --quiet -o requirements.lock
 	.venv-lock/bin/uv pip compile pyproject.toml -c requirements.lock --generate-hashes --no-emit-index-url --no-annotate \
 		--python-version 3.11 --custom-compile-command "make lock" --quiet -o requirements-image.lock

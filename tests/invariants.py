@@ -95,12 +95,12 @@ def newest_value_kept(topics: Topics, reference: Reference) -> Iterator[Failure]
     for row in topics.get(REGION_FACTS, ()):
         destination = row.headers.get("ce_hubdest")
         if destination in (REGION_STATUS, IN_FORCE):
-            key = destination, row.headers["ce_hubkey"]
-            newest[key] = max(newest.get(key, (0, b"")), (int(row.headers["ce_sequence"]), row.value))
-    for (name, key), (number, value) in sorted(newest.items()):
-        held = [row for row in topics.get(name, ()) if row.key == key]
+            place = destination, row.headers["ce_hubkey"]
+            newest[place] = max(newest.get(place, (0, b"")), (int(row.headers["ce_sequence"]), row.value))
+    for (name, kept), (number, value) in sorted(newest.items()):
+        held = [row for row in topics.get(name, ()) if row.key == kept]
         if not held or held[-1].value != value:
-            yield Failure("newest_value_kept", f"{name}/{key}", f"is not the fact with sequence {number}")
+            yield Failure("newest_value_kept", f"{name}/{kept}", f"is not the fact with sequence {number}")
 
 
 def positions_monotonic(topics: Topics, reference: Reference) -> Iterator[Failure]:
@@ -157,7 +157,9 @@ def sources_in_order(topics: Topics, reference: Reference) -> Iterator[Failure]:
             continue
         key, number = (row.key, source), int(offset)
         if (*key, number) not in seen and number < last.get(key, -1):
-            yield Failure("sources_in_order", f"{REGION_LOG}/{row.partition}/{row.offset}", f"{number} after {last[key]}")
+            yield Failure(
+                "sources_in_order", f"{REGION_LOG}/{row.partition}/{row.offset}", f"{number} after {last[key]}"
+            )
         seen.add((*key, number))
         last[key] = max(number, last.get(key, -1))
 
@@ -255,5 +257,3 @@ def _expect(expected: dict[str, set[tuple[Any, ...]]], pieces: Any) -> None:
 
 def _said(partition: int, key: str, value: bytes | None, headers: Mapping[str, str]) -> tuple[Any, ...]:
     return partition, key, value, tuple(sorted(headers.items()))
-
-

@@ -330,9 +330,7 @@ class Broker:
             self._rebalance(name)
             self._complete(name, only_if_all=True)
 
-    def commit(
-        self, name: str, member_id: str | None, generation: int, offsets: Mapping[TopicPartition, int]
-    ) -> None:
+    def commit(self, name: str, member_id: str | None, generation: int, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit for a member of the present generation. Whether it owns the partitions is not asked."""
         group = self.group(name)
         if member_id not in group.members or generation != group.generation:
@@ -393,9 +391,7 @@ class Broker:
         group = self.group(name)
         group.sweep = None
         now = self._loop.time()
-        silent = [
-            key for key, m in group.members.items() if m.waiting is None and now - m.seen_s >= m.session_s - 1e-6
-        ]
+        silent = [key for key, m in group.members.items() if m.waiting is None and now - m.seen_s >= m.session_s - 1e-6]
         for key in silent:
             del group.members[key]
         if silent:

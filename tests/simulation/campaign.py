@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from tests.simulation.bugs import BUGS
 from tests.simulation.run import Outcome, run_seed
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--show", type=int, metavar="SEED", help="run one seed and print everything of it")
     asked = parser.parse_args(arguments)
     if asked.show is not None:
-        return show(run_seed(asked.show, planted(asked.bugs) if asked.bugs in BUGS else None))
+        return show(run_seed(asked.show, BUGS.get(asked.bugs)))
     names = {"all": list(BUGS), "none": []}.get(asked.bugs, asked.bugs.split(","))
     if unknown := [name for name in names if name not in BUGS]:
         parser.error(f"no such bug: {', '.join(unknown)}; known are {', '.join(BUGS)}")
@@ -51,7 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name}: {f'caught by {by}, seed {seed}' if by else 'NOT CAUGHT'}")
     missed = [name for name, (by, _) in bugs.items() if by is None]
     seconds = round(time.monotonic() - started, 1)
-    print(f"{asked.seeds} seeds, {len(failed)} failed; {len(names) - len(missed)} of {len(names)} bugs caught; {seconds} s")
+    print(
+        f"{asked.seeds} seeds, {len(failed)} failed; "
+        f"{len(names) - len(missed)} of {len(names)} bugs caught; {seconds} s"
+    )
     if asked.json:
         told = {name: by for name, (by, _) in bugs.items()}
         print(json.dumps({"seeds": asked.seeds, "failures": len(failed), "bugs": told, "seconds": seconds}))
@@ -63,18 +66,13 @@ def check_seed(seed: int) -> tuple[int, list[str]]:
     return seed, [f"{one.invariant} {one.where}: {one.found}" for one in run_seed(seed).failures]
 
 
-def catch(name: str) -> tuple[str, tuple[str | None, int]]:
+def catch(name: str, seeds_max: int = BUG_SEEDS_MAX) -> tuple[str, tuple[str | None, int]]:
     """Run seeds with one bug until an invariant breaks; which one, and at which seed."""
-    for seed in range(BUG_SEEDS_MAX):
-        failures = run_seed(seed, planted(name)).failures
+    for seed in range(seeds_max):
+        failures = run_seed(seed, BUGS[name]).failures
         if failures:
             return name, (failures[0].invariant, seed)
-    return name, (None, BUG_SEEDS_MAX)
-
-
-def planted(name: str) -> "Iterator[None]":
-    """The bug as a context."""
-    return BUGS[name]()  # type: ignore[return-value]
+    return name, (None, seeds_max)
 
 
 def show(outcome: Outcome) -> int:

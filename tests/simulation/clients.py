@@ -237,9 +237,10 @@ class SimulatedConsumer:
             return {}
         await asyncio.sleep(process.weather.delay_s())
         await process.running()
-        if self._joining is not None:
-            return {}
-        return self._take(ready, max_records)
+        return {} if self._is_joining() else self._take(ready, max_records)
+
+    def _is_joining(self) -> bool:
+        return self._joining is not None
 
     def _holds_news(self, source: TopicPartition) -> bool:
         if source not in self._positions:  # given away while this reader waited
@@ -363,7 +364,7 @@ class SimulatedConsumer:
             answer = getattr(self._listener, name)(partitions)
             if inspect.isawaitable(answer):
                 await answer
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001  # as aiokafka does
             self._process.note(f"{self._process.name} {name} raised {type(problem).__name__}")
 
 

@@ -109,7 +109,7 @@ class Process:
             raise asyncio.CancelledError
 
     async def request(self, effect: Callable[[], T], *, write: bool = False) -> T:
-        """Ask the world for something. A write may be lost on either way; then KafkaTimeoutError, as after a timeout."""
+        """Ask the world for something. A write may be lost on either way; then KafkaTimeoutError."""
         await self.running()
         loop, weather = asyncio.get_running_loop(), self.weather
         answered: asyncio.Future[T] = loop.create_future()
@@ -121,7 +121,7 @@ class Process:
                 return
             try:
                 result = effect()
-            except Exception as problem:
+            except Exception as problem:  # noqa: BLE001  # whatever the broker says is the answer
                 loop.call_later(weather.delay_s(), fail, problem)
                 return
             if fate < weather.lost_requests + weather.lost_acknowledgements:

@@ -23,11 +23,13 @@ from hub.settings import Limits, Settings
 from hub.streams import carrier, delivery, read_model, reader, relay, worker
 from hub.streams.app import Batch, _carry_out
 from hub.streams.carrier import position_of
+from hub.streams.connection import Connection
 from hub.streams.read_model import POSITIONS, Projection, ReadModel
 from hub.streams.reader import Polled, Reader
 from tests.invariants import Failure, Topics, check_all
 from tests.simulation import schedule as plan
 from tests.simulation.broker import EPOCH_MS, Broker, PartitionLog
+from tests.simulation.bugs import Bug
 from tests.simulation.clients import SimulatedConnection, SimulatedConsumer
 from tests.simulation.process import CURRENT, Died, Process, Weather
 from tests.simulation.redis import RedisServer, SimulatedRedis
@@ -88,15 +90,15 @@ class VirtualTime:
         return EPOCH_MS / 1000 + self._loop.time() + (process.clock_skew_s if process else 0.0)
 
 
-def run_seed(seed: int, bug: "contextlib.AbstractContextManager[Any] | None" = None) -> Outcome:
+def run_seed(seed: int, bug: Bug | None = None) -> Outcome:
     """Run one seed, with a planted bug or none, and check what it left. The bug is out again before the check."""
-    drawn = plan.draw(seed)
+    drawn = plan.draw(seed, bug.shows_under if bug else ())
     loop = async_solipsism.EventLoop()
     loop.set_exception_handler(lambda *_: None)  # futures of killed processes that nobody asks for any more
     simulation = Simulation(drawn)
     try:
         asyncio.set_event_loop(loop)
-        with _in_virtual_time(loop, simulation), bug or contextlib.nullcontext():
+        with _in_virtual_time(loop, simulation), bug.plant() if bug else contextlib.nullcontext():
             loop.run_until_complete(simulation.play())
             loop.run_until_complete(simulation.clear_up())
     finally:
@@ -175,11 +177,9 @@ class Simulation:
         """What hub.streams.worker does in a real process, without Faust's channel between reader and job."""
         CURRENT.set(process)
         role = process.name.rpartition("-")[0]
-        connection = SimulatedConnection(
-            "simulated:0", role, "", limits=LIMITS, broker=self.broker, process=process
-        )
+        connection = SimulatedConnection("simulated:0", role, "", limits=LIMITS, broker=self.broker, process=process)
         self._connections[process.name] = connection
-        with mock.patch.object(worker.Connection, "of", lambda settings, principal: connection):
+        with mock.patch.object(Connection, "of", lambda settings, principal: connection):
             jobs = list(worker.jobs_of(role, SETTINGS, REFERENCE))
         for job in jobs:
             if isinstance(job, ReadModel):
@@ -188,12 +188,14 @@ class Simulation:
         try:
             for one in readers:
                 await one.start()
-            await asyncio.gather(*(process.spawn(one.run(_hand_over(one), lambda: process.stopping)) for one in readers))
+            await asyncio.gather(
+                *(process.spawn(one.run(_hand_over(one), lambda: process.stopping)) for one in readers)
+            )
             for one in readers:
                 await one.stop()
         except HubError as problem:
             self.note(f"{process.name} cannot start: {type(problem).__name__}")
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001  # the end of this process, not of the run
             self.note(f"{process.name} ended by {type(problem).__name__}")
         except Died:
             pass
@@ -238,7 +240,9 @@ class Simulation:
                 for log in self._logs(incident.target):
                     log.delete_all()
                 # Who holds the state in memory does not notice; the next to load it must.
-                loop.call_later(incident.for_s, self._replace, "region" if "region" in incident.target else "duplicates")
+                loop.call_later(
+                    incident.for_s, self._replace, "region" if "region" in incident.target else "duplicates"
+                )
             case Fault.OFFSETS_LOST:
                 self._lose_offsets(incident.target)
             case Fault.COMPACTION:
@@ -461,4 +465,3 @@ def _digest(topics: Topics) -> str:
         for row in rows:
             total.update(repr((name, row.partition, row.offset, row.timestamp, row.key, row.value)).encode())
     return total.hexdigest()[:16]
-

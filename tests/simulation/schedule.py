@@ -1,6 +1,7 @@
 """What goes wrong in one run, and when: drawn from the seed, printable, and the same for the same seed."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -32,6 +33,7 @@ WORKERS: Final = (
 )  # fmt: skip
 COMPACTED: Final = ("region-snapshots", "match-snapshots", "region-status", "in-force")
 TRAFFIC_S: Final = 16.0
+MORE: Final = 3
 _WEIGHTS: Final = {
     Fault.KILL: 30,
     Fault.STOP: 6,
@@ -77,14 +79,16 @@ class Schedule:
         return "\n".join([*lines, *(f"  {one}" for one in self.incidents)])
 
 
-def draw(seed: int) -> Schedule:
-    """The schedule of a seed."""
+def draw(seed: int, more_of: Sequence[Fault] = ()) -> Schedule:
+    """The schedule of a seed; with `more_of`, a few more of these faults, to bring something out."""
     chance = random.Random(f"schedule/{seed}")
     workers = tuple(name for name in WORKERS if name.endswith("-1") or chance.random() < 0.5)
     incidents = []
-    for _ in range(chance.randrange(2, 8)):
-        fault = chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
-        incidents.append(Incident(chance.uniform(0.5, TRAFFIC_S), fault, _target(chance, fault, workers), _span(chance)))
+    faults = [chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0] for _ in range(chance.randrange(2, 8))]
+    for fault in (*faults, *(one for one in more_of for _ in range(MORE))):
+        incidents.append(
+            Incident(chance.uniform(0.5, TRAFFIC_S), fault, _target(chance, fault, workers), _span(chance))
+        )
     return Schedule(seed, workers, chance.randrange(40, 75), tuple(sorted(incidents, key=lambda one: one.at_s)))
 
 

@@ -182,9 +182,12 @@ class Tenants:
         if known is None:
             return self._registration()
         tenant, event = known
-        status = self._chance.choice((RegistrationStatus.ACTIVE, RegistrationStatus.ACTIVE, RegistrationStatus.WITHDRAWN))
+        status = self._chance.choice(
+            (RegistrationStatus.ACTIVE, RegistrationStatus.ACTIVE, RegistrationStatus.WITHDRAWN)
+        )
         return self._send(
-            tenant, w.changed(event, version=event.version + self._chance.randrange(1, 3), status=status, pc4=self._place())
+            tenant,
+            w.changed(event, version=event.version + self._chance.randrange(1, 3), status=status, pc4=self._place()),
         )
 
     def _removal(self) -> Send:

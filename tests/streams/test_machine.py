@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.streams.machine import FactRecord, LogRecord, Machine, marker_key
+from hub.streams.machine import FactRecord, LogRecord, Machine, SnapshotIncomplete, marker_key
 from tests.contracts.world import REFERENCE
 from tests.streams.counting import FORBIDDEN, CountingRules, day_record
 
@@ -173,3 +173,16 @@ def test_another_state_version_refolds_from_the_log() -> None:
     one.apply(days(2))
     store.take(one)
     assert all(key.startswith(b"1/") for key in (*store.parts, MARKER))
+
+
+def test_a_snapshot_that_lacks_a_part_is_not_taken_up() -> None:
+    """Who deleted records of the snapshots topic would otherwise make a region forget half of what it knew."""
+    store, first = Store(), machine()
+    first.apply([*days(2), day_record(2, FIRST, "KSV-02")])
+    store.take(first)
+    assert machine().restore(store.parts, store.marker) == 3
+    for missing in store.parts:
+        fresh = machine()
+        with pytest.raises(SnapshotIncomplete):
+            fresh.restore({key: value for key, value in store.parts.items() if key != missing}, store.marker)
+        assert fresh.next == 0, "nothing of it was taken up"

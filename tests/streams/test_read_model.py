@@ -143,6 +143,25 @@ async def test_after_a_flush_it_is_built_anew(redis_url: str) -> None:
     await model.close()
 
 
+async def test_a_flush_is_noticed_without_a_new_fact(redis_url: str) -> None:
+    """A page must not stay empty until somebody sends something."""
+    model, consumer = await loaded(redis_url)
+    await model.handle({SOURCE: records(RECEIPT)})
+    held(redis_url).flushall()
+    await model.settle()
+    assert consumer.sought[SOURCE] == 0
+    await model.close()
+
+
+async def test_a_batch_that_begins_before_its_position_counts_what_is_new(redis_url: str) -> None:
+    """A reader that is given records again may find old and new ones in one batch."""
+    model, _ = await loaded(redis_url)
+    await model.handle({SOURCE: records(RECEIPT)})
+    await model.handle({SOURCE: records(RECEIPT, RECEIPT, RECEIPT)})
+    assert held(redis_url).hget(COUNTS, "receipts/accepted/applied") == "3"
+    await model.close()
+
+
 async def test_no_id_of_a_record_is_kept(redis_url: str) -> None:
     """Whoever reads Redis learns how many, never who."""
     model, _ = await loaded(redis_url)
