@@ -138,9 +138,7 @@ def next_batch_before_the_last_is_acknowledged() -> Iterator[None]:
     """Batches of a partition are sent without waiting, by a producer that numbers nothing."""
 
     async def wrong(self: Publisher, target: TopicPartition, packed: Any) -> int:
-        sent = [
-            await self.producer.send_batch(batch, target.topic, partition=target.partition) for batch, _ in packed
-        ]
+        sent = [await self.producer.send_batch(batch, target.topic, partition=target.partition) for batch, _ in packed]
         try:
             return int((await asyncio.gather(*sent))[-1].offset) + 1
         except KafkaError as problem:
