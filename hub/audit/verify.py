@@ -84,7 +84,7 @@ class _Line(msgspec.Struct):
 
 
 _line: Final = msgspec.json.Decoder(_Line).decode
-_PLACE: Final = re.compile(rb'\{"partition": ?([0-9]+), ?"offset": ?([0-9]+)')
+_PLACE: Final = re.compile(rb'\{"partition": ?([0-9]{1,9}), ?"offset": ?([0-9]{1,18})')
 """How a row of a dump begins; DESIGN "What can be seen from outside" gives the order of its fields."""
 
 
@@ -113,7 +113,7 @@ def _lines(dump: Path, topic: str) -> Iterator[tuple[int, int, bytes]]:
 def _row(dump: Path, topic: str, line: bytes) -> _Line:
     try:
         return _line(line)
-    except msgspec.DecodeError as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise UsageError(
             f"{dump}/topics/{topic}.jsonl holds a line that is no record of a dump ({problem}); dump again"
         ) from problem

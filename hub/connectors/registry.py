@@ -16,6 +16,7 @@ MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 SCHEMA_BYTES_MAX: Final = 262_144
 """Largest schema that a client may ask about; ours are under 8 KiB."""
 
+VERSION_DIGITS_MAX: Final = 9
 SUBJECT_NOT_FOUND: Final = 40401
 VERSION_NOT_FOUND: Final = 40402
 SCHEMA_NOT_FOUND: Final = 40403
@@ -70,8 +71,8 @@ def router(registry: SchemaRegistry) -> APIRouter:
             return _unknown(subject)
         if version in ("latest", "-1"):
             return _row(rows[-1])
-        if not (version.isascii() and version.isdigit() and int(version) > 0):
-            told = f"The specified version {version!r} is not a valid version id. Expected 1, 2, … or 'latest'."
+        if not (version.isascii() and version.isdigit() and len(version) <= VERSION_DIGITS_MAX and int(version) > 0):
+            told = f"The specified version {version[:40]!r} is not a valid version id. Expected 1, 2, … or 'latest'."
             return _error(422, INVALID_VERSION, told)
         for row in rows:
             if row.version == int(version):

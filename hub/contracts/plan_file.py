@@ -29,11 +29,13 @@ class PlanFaulty(ValueError):
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """YAML without anchors and repeated names."""
+    """YAML without anchors, tags and repeated names."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise yaml.MarkedYAMLError(problem="an alias (*name)", problem_mark=self._here())
+        if getattr(self.peek_event(), "tag", None) is not None:  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="a tag (!name)", problem_mark=self._here())
         return super().compose_node(parent, index)
 
     def _here(self) -> Any:
@@ -57,6 +59,8 @@ def read_plan(text: str) -> RegionPlan:
         mark = error.problem_mark
         where = "" if mark is None else f" in line {mark.line + 1}, column {mark.column + 1}"
         raise PlanFaulty((Fault("", f"{error.problem or 'unreadable text'}{where}", "plain YAML"),)) from None
+    except RecursionError:
+        raise PlanFaulty((Fault("", "a text nested beyond measure", "plain YAML"),)) from None
     except (yaml.YAMLError, ValueError) as error:
         raise PlanFaulty((Fault("", str(error), "plain YAML"),)) from None
     faults = tuple(_faults_of_shape(raw, RegionPlan, ""))

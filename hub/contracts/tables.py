@@ -22,7 +22,7 @@ def parse(data: bytes) -> Reference:
     """Tables from their JSON. ContractError names the first row that contradicts another."""
     try:
         table = msgspec.json.decode(data, type=_File)
-    except msgspec.ValidationError as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise ContractError(f"tables: {problem}") from problem
     pairs = sorted((pc4, region) for region, codes in table.postcodes.items() for pc4 in codes)
     reference = msgspec.convert(

@@ -90,12 +90,22 @@ class Table:
 def read_table(path: Path | str) -> Table:
     """Read a CSV (comma or semicolon, UTF-8) of persons.
 
-    Raises UnknownColumns when no person field is recognised or a record id occurs twice. Without `record_id` the line
+    Raises UnknownColumns when it is no CSV, no person field is recognised or a record id occurs twice. Without `record_id` the line
     number is the id; without `source` everything is one source.
     """
-    text = Path(path).read_text(encoding="utf-8-sig")
-    head = text.partition("\n")[0]
-    rows = list(csv.reader(text.splitlines(), delimiter=";" if head.count(";") > head.count(",") else ","))
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        head = text.partition("\n")[0]
+        rows = list(csv.reader(text.splitlines(), delimiter=";" if head.count(";") > head.count(",") else ","))
+    except UnicodeDecodeError as problem:
+        line = problem.object[: problem.start].count(b"\n") + 1
+        raise UnknownColumns(
+            f"{path} is no UTF-8 text from line {line} on: expected CSV in UTF-8; save it again with that encoding"
+        ) from None
+    except csv.Error as problem:
+        raise UnknownColumns(
+            f"{path} is no CSV ({problem}): expected one line a person, commas or semicolons"
+        ) from None
     if not rows:
         raise UnknownColumns(f"{path} is empty: expected a header line and one line a person")
     header, body = rows[0], [row for row in rows[1:] if any(cell.strip() for cell in row)]
