@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Message, Producer
+from typer.testing import CliRunner
 
+from hub.__main__ import app
 from hub.contracts import catalogue, codec, tables
+from hub.contracts.plan_file import write_plan
 from hub.domain import events as e
-from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId
+from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzovi
 from hub.domain.reference import Reference, Region, Role, Tenant
+from hub.domain.region_plan import national_defaults
 from hub.errors import PartitionCountChanged, UsageError
 from hub.local import demo
 from hub.local.dump import dump_topics
@@ -57,7 +61,9 @@ class Cluster:
             "log_level": 0,
         }
 
-    def send(self, user: str, topic: str, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
+    def send(
+        self, user: str, topic: str, value: bytes, headers: list[tuple[str, bytes]] | None = None, key: bytes = b"k"
+    ) -> None:
         """Write one record as a user; NotTakenError when the broker refuses."""
         answers: list[str] = []
 
@@ -65,7 +71,7 @@ class Cluster:
             answers.append("taken" if error is None else error.str())
 
         producer = Producer({**self.login(user), "message.timeout.ms": 3000})
-        producer.produce(topic, value, b"k", partition=0, headers=headers, on_delivery=delivered)
+        producer.produce(topic, value, key, partition=0, headers=headers, on_delivery=delivered)
         producer.flush(20)
         if answers != ["taken"]:
             raise NotTakenError(f"the broker took nothing from {user} for {topic}: {answers}")
@@ -169,6 +175,31 @@ def test_a_dump_holds_every_record_with_bytes_and_meaning(cluster: Cluster, tmp_
     assert good["value"]["mandate_tenant"] == ALFA and good["value"]["valid_from"] == "2026-01-01"
     assert base64.b64decode(broken["value_base64"]) == b"\x00broken" and broken["value"] is None
     assert {path.stem for path in (tmp_path / "topics").iterdir()} == {t.name for t in catalogue.topics_for(TABLES)}
+
+
+def test_one_log_can_be_dumped_alone_and_history_asked_what_if(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`hub whatif` without a dump reads the region log as the auditor, and writes nothing to the cluster."""
+    log = [
+        (e.DayStarted(date=date(2026, 3, day)), {"ce_hubsrc": f"inbox.clock/{day}", "ce_hubtenant": "clock"})
+        for day in (1, 2, 3)
+    ]
+    for event, headers in log:
+        marks = [(name, text.encode()) for name, text in headers.items()]
+        cluster.send(catalogue.INTAKE, catalogue.REGION_LOG, codec.encode(event), marks, key=b"KSV-01")
+    dump_topics(tmp_path / "log", cluster.login(catalogue.AUDITOR), only=(catalogue.REGION_LOG,))
+    assert [path.stem for path in (tmp_path / "log" / "topics").iterdir()] == [catalogue.REGION_LOG]
+    keys, file = tmp_path / "keys.json", tmp_path / "plan.yaml"
+    keys.write_text(json.dumps({catalogue.AUDITOR: cluster.passwords[catalogue.AUDITOR]}), "utf-8")
+    plan = national_defaults(RegionCode("KSV-01"), (Uzovi("3311"), Uzovi("7119")))
+    file.write_text(write_plan(replace(plan, version=1, valid_from=date(2026, 3, 2), short=True)), "utf-8")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", cluster.kafka.tenant_bootstrap)
+    monkeypatch.setenv("HUB_CREDENTIALS_FILE", str(keys))
+    told = CliRunner().invoke(app, ["whatif", "--plan", str(file), "--from", "2026-03-02", "--json"])
+    assert told.exit_code == 0, told.output
+    answer = json.loads(told.stdout.splitlines()[-1])
+    assert (answer["from"], answer["until"], answer["colours"]["days_different"]) == ("2026-03-02", "2026-03-03", 0)
 
 
 def test_each_worker_of_the_demo_gets_the_password_of_its_roles() -> None:
