@@ -63,6 +63,7 @@ class WebhookRelay:
         self._source = TopicPartition(ALERTS, 0)
         self._consumer: AIOKafkaConsumer | None = None
         self._next: int | None = None
+        self._queued: dict[str, int] = {}
         self._draw = random.Random(endpoint.name)  # noqa: S311  # spreads pauses, guards nothing
 
     async def open(self) -> None:
@@ -103,6 +104,7 @@ class WebhookRelay:
     async def drop(self) -> None:
         """Forget what waits: whoever gets the partition reads it again."""
         self._waiting.clear()
+        self._queued.clear()
         self._next = None
 
     async def close(self) -> None:
@@ -138,8 +140,12 @@ class WebhookRelay:
 
     def _waiting_of(self, record: ConsumerRecord) -> _Waiting:
         alert = decode(record.value)
-        wanted = isinstance(alert, AlertChanged) and self._endpoint.wants(alert)
         headers = {name: bytes(value).decode() for name, value in record.headers}
+        # Delivery repeats what it copied before a crash: the sequence of a region tells, as to every reader.
+        region, sequence = headers["ce_hubregion"], int(headers["ce_sequence"])
+        fresh = sequence > self._queued.get(region, 0)
+        self._queued[region] = max(sequence, self._queued.get(region, 0))
+        wanted = fresh and isinstance(alert, AlertChanged) and self._endpoint.wants(alert)
         return _Waiting(record.offset, record.timestamp / 1000, delivery_of(alert, headers) if wanted else None)
 
 

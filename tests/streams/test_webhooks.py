@@ -148,6 +148,13 @@ async def test_changes_arrive_in_order_and_a_restart_goes_on_where_it_stopped(
     assert office.desk.got == ids(1, 2, 3, 4)
 
 
+async def test_a_repeat_on_the_topic_is_sent_once(connection: Connection, stem: str, office: Office) -> None:
+    """Delivery may copy a change twice around a crash; no desk is rung twice for it."""
+    await alert(connection, 1, 2, 1, 2, 3)
+    await works_until(office.relay(stem), connection, lambda: len(office.desk.got) == 3)
+    assert office.desk.got == ids(1, 2, 3)
+
+
 async def test_a_desk_that_is_closed_gets_everything_later_and_still_in_order(
     connection: Connection, stem: str, office: Office
 ) -> None:
