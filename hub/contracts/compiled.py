@@ -207,11 +207,20 @@ class _Maker:
         return [*self._raw(target), f"{target} >>= 1", f"pos += {target}"]
 
     def _put(self, source: str) -> list[str]:
-        value = self._variable()
+        """Write a number. Up to three bytes (a date, minutes) are written without a call."""
+        value, raw = self._variable(), self._variable()
         return [
             f"{value} = {source}",
-            f"if -65 < {value} < 64:",
-            f"    out.append(({value} << 1) ^ ({value} >> 63))",
+            f"{raw} = ({value} << 1) ^ ({value} >> 63)",
+            f"if {raw} < 128:",
+            f"    out.append({raw})",
+            f"elif {raw} < 16384:",
+            f"    out.append({raw} & 127 | 128)",
+            f"    out.append({raw} >> 7)",
+            f"elif {raw} < 2097152:",
+            f"    out.append({raw} & 127 | 128)",
+            f"    out.append({raw} >> 7 & 127 | 128)",
+            f"    out.append({raw} >> 14)",
             "else:",
             f"    put(out, {value})",
         ]

@@ -65,15 +65,18 @@ class Publisher:
     def pack(self, records: Iterable[Outgoing]) -> Packed:
         """The records as the broker takes them. Taken one by one, so that they may be made while this goes on."""
         packed: list[tuple[Any, int]] = []
-        batch, count = None, 0
+        batch, append, count = None, None, 0
         for record in records:
-            headers = record.headers if type(record.headers) is list else list(record.headers)
-            given = {"timestamp": record.timestamp_ms, "key": record.key, "value": record.value, "headers": headers}
-            if batch is None or batch.append(**given) is None:
+            headers = record.headers
+            if type(headers) is not list:
+                headers = list(headers)
+            at, key, value = record.timestamp_ms, record.key, record.value
+            if append is None or append(timestamp=at, key=key, value=value, headers=headers) is None:
                 if batch is not None:
                     packed.append((batch, count))
                 batch, count = self.producer.create_batch(), 0
-                batch.append(**given)  # whatever its size: an empty batch takes its first record
+                append = batch.append
+                append(timestamp=at, key=key, value=value, headers=headers)  # whatever its size: the first always fits
             count += 1
         if batch is not None:
             packed.append((batch, count))
