@@ -53,8 +53,12 @@ DAY_SENT: Final = _event("day_sent", logging.INFO, "date")
 LOOP_HANGS: Final = _event("loop_hangs", logging.CRITICAL, "seconds")
 NO_PROGRESS: Final = _event("no_progress", logging.CRITICAL, "role", "seconds", "backlog")
 TENANT_REQUEST: Final = _event("tenant_request", logging.INFO, "tenant", "status", "record", "seconds")
-LIBRARY: Final = _event("library", logging.WARNING, "logger", "message", "error", "at")
+LIBRARY: Final = _event("library", logging.WARNING, "logger", "message", "error", "at", "repeats")
 UNCAUGHT: Final = _event("uncaught", logging.CRITICAL, "error", "at")
+
+LIBRARY_QUIET_S: Final = 1.0
+"""How long the same warning of a library is only counted after it was told."""
+LIBRARY_PLACES_MAX: Final = 500
 
 _PROCESS_KEY = secrets.token_bytes(32)
 _key = _PROCESS_KEY
@@ -116,14 +120,28 @@ class _LibraryHandler(logging.Handler):
     Of a library that we do not know only the template is told, never what was put into it; and nothing at all where
     the text was put together before it came here (asyncio does so with the words of an exception). The place in the
     library's source remains, by which anyone can look up what it says there.
+
+    A client whose broker is away says the same thing twenty times a second per partition. The first is told at once;
+    those from the same place within LIBRARY_QUIET_S are counted and told with the next one as `repeats`.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
     def emit(self, record: logging.LogRecord) -> None:
+        place = f"{record.filename}:{record.lineno}"
+        told_s, repeats = self._said.get((record.name, place), (float("-inf"), 0))
+        if record.created - told_s < LIBRARY_QUIET_S:
+            self._said[record.name, place] = told_s, repeats + 1
+            return
+        if len(self._said) >= LIBRARY_PLACES_MAX:
+            self._said.clear()
+        self._said[record.name, place] = record.created, 0
         known = record.name.startswith(_CHATTY_BUT_SAFE)
         message = record.getMessage() if known else str(record.msg) if record.args else None
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
         try:
-            place = f"{record.filename}:{record.lineno}"
-            log(LIBRARY, logger=record.name, message=message and message[:500], error=error, at=place)
+            log(LIBRARY, logger=record.name, message=message and message[:500], error=error, at=place, repeats=repeats)
         except Exception:  # noqa: BLE001  # a handler that raises would end whatever logged
             sys.stderr.write(json.dumps({"event": "library", "logger": record.name}) + "\n")

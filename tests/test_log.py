@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.log import DAY_SENT, configure, hashed, log, place_of
+from hub.log import DAY_SENT, LIBRARY_QUIET_S, configure, hashed, log, place_of
 from hub.settings import Settings
 
 
@@ -78,6 +78,24 @@ def test_an_exception_that_nobody_caught_is_told_by_its_place(lines: io.StringIO
     line = json.loads(lines.getvalue())
     assert (line["event"], line["error"]) == ("uncaught", "ValueError") and line["at"].startswith("test_log.py:")
     assert "Jansen" not in lines.getvalue()
+
+
+def test_a_warning_that_a_library_repeats_is_told_once_a_second_with_its_number(lines: io.StringIO) -> None:
+    """A broker that is away must not fill the disk of everybody who looks for it."""
+
+    def warning(number: int, after_s: float = 0.0) -> None:
+        record = logging.LogRecord(
+            "aiokafka", logging.WARNING, "client.py", 7, "cannot connect, try %d", (number,), None
+        )
+        record.created += after_s
+        logging.getLogger("aiokafka").handle(record)
+
+    for number in range(50):
+        warning(number)
+    assert [json.loads(line)["message"] for line in lines.getvalue().splitlines()] == ["cannot connect, try 0"]
+    warning(50, after_s=LIBRARY_QUIET_S)
+    last = json.loads(lines.getvalue().splitlines()[-1])
+    assert (last["message"], last["repeats"]) == ("cannot connect, try 50", 49)
 
 
 def test_an_exception_is_named_by_place_and_not_by_message() -> None:
