@@ -45,6 +45,21 @@ Packed = Sequence[tuple[Any, int]]
 """Closed batches, each with its count of records."""
 
 
+def count_changed(topic: str, found: int, expected: int) -> PartitionCountChanged:
+    """What is said about a log of another size than the tables were made for."""
+    return PartitionCountChanged(
+        f"topic {topic} has {found} partitions, the tables say {expected}. Inside a generation the count never "
+        "changes: restore the topic, or open a new generation."
+    )
+
+
+def refuse_more(sources: Sequence[TopicPartition], expected: Mapping[str, int]) -> None:
+    """Refuse a partition that came while we run: of these topics there are so many, numbered from 0."""
+    for source in sources:
+        if (count := expected.get(source.topic)) is not None and source.partition >= count:
+            raise count_changed(source.topic, source.partition + 1, count)
+
+
 class Publisher:
     """Writes batches through one producer and waits for them."""
 
@@ -127,7 +142,4 @@ class Publisher:
                 f"topic {topic} does not exist or is closed to us. Run hub topics apply."
             ) from problem
         if found != expected:
-            raise PartitionCountChanged(
-                f"topic {topic} has {found} partitions, the tables say {expected}. Inside a generation the count never "
-                "changes: restore the topic, or open a new generation."
-            )
+            raise count_changed(topic, found, expected)

@@ -16,7 +16,7 @@ from aiokafka.errors import CommitFailedError
 from hub.log import REPLACED, log
 from hub.streams.connection import Connection
 from hub.streams.crash import CrashPoint, crash_point
-from hub.streams.producer import Outgoing, Publisher
+from hub.streams.producer import Outgoing, Publisher, refuse_more
 from hub.streams.reader import Polled
 
 
@@ -64,6 +64,7 @@ class Relay:
 
     async def load(self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
         """Nothing to load: the committed offset is where this job starts."""
+        refuse_more(partitions, dict(self._expected))
         self._consumer = consumer
 
     async def handle(self, polled: Polled) -> None:

@@ -18,7 +18,7 @@ from hub.local.kafka import KafkaCluster
 from hub.streams.carrier import position_of
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.crash import EXIT_CRASH_POINT, CrashPoint
-from hub.streams.producer import Publisher
+from hub.streams.producer import Publisher, refuse_more
 from tests.streams.counting_worker import counting_reader, fold_everything
 
 pytestmark = pytest.mark.kafka
@@ -120,6 +120,14 @@ async def test_a_changed_partition_count_is_refused(cluster: KafkaCluster, conne
     with pytest.raises(PartitionCountChanged, match="has 3 partitions, the tables say 2"):
         await reader.start()
     await reader.job.close()
+
+
+def test_a_partition_that_came_while_we_run_is_refused() -> None:
+    """The check at the start cannot see it; the assignment that follows from it can."""
+    known = [TopicPartition("region-log", 0), TopicPartition("region-log", 1), TopicPartition("inbox.pkg-a", 5)]
+    refuse_more(known, {"region-log": 2})
+    with pytest.raises(PartitionCountChanged, match="region-log has 3 partitions, the tables say 2"):
+        refuse_more([*known, TopicPartition("region-log", 2)], {"region-log": 2})
 
 
 async def test_a_wrong_password_is_called_by_its_name(cluster: KafkaCluster, connection: Connection) -> None:
