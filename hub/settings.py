@@ -27,9 +27,10 @@ class Limits(BaseModel):
     """Largest part of the time that snapshots may take."""
     acknowledge_interval_s: float = Field(default=0.5, gt=0)
     """How long a relay may leave what it copied unacknowledged; it bounds the repeats after a crash."""
-    session_timeout_ms: int = Field(default=10_000, ge=1000)
-    """How long a worker may be silent before its partitions go to another."""
-    heartbeat_interval_ms: int = Field(default=2000, ge=100)
+    session_timeout_ms: int = Field(default=6_000, ge=1000)
+    """How long a worker may be silent before its partitions go to another: what a kill costs. A broker that was told
+    nothing (group.min.session.timeout.ms) refuses less than 6 s."""
+    heartbeat_interval_ms: int = Field(default=1500, ge=100)
     """How often a worker tells its group that it lives."""
     request_timeout_ms: int = Field(default=15_000, ge=1000)
     """How long one request to Kafka may take; a topic that does not exist shows after this time."""

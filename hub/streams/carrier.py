@@ -24,16 +24,17 @@ from hub.streams.crash import CrashPoint, crash_point
 from hub.streams.folds import Fold
 from hub.streams.machine import FactRecord, LogRecord, Machine, SnapshotIncomplete, marker_key
 from hub.streams.metrics import EVENTS, SNAPSHOT_SECONDS, STOPPED_REGIONS
-from hub.streams.producer import Packed, Publisher, Record
+from hub.streams.producer import Packed, Publisher, Record, refuse_more
 from hub.streams.reader import Polled
 
 TURNS_TO_THE_SOCKET: Final = 6
 """Turns of the event loop from handing over a batch until its bytes left. Without them the next batch would be folded
 first, and nothing would happen at the broker meanwhile."""
+WAITS_PRICED: Final = 2
+"""By how many snapshot intervals, at most, the wait for a transaction may put off the next snapshot."""
 _log_record: Final = partial(tuple.__new__, LogRecord)
 PAUSE_INTERVALS_MAX: Final = 10
-"""Longest pause between two snapshots, in intervals. One that took long because a broker was away says nothing about
-the cost of the next, and without a bound it would keep the committed offset where it is for minutes."""
+"""Longest pause between two snapshots, in intervals: without a bound the committed offset would stand for minutes."""
 
 
 class Carrier:
@@ -74,6 +75,7 @@ class Carrier:
     async def load(self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
         """Fence the former owners, load their snapshots, seek to what those say, and commit that at once."""
         self._consumer = consumer
+        refuse_more(partitions, {self._fold.log_topic: self._partitions})
         started = time.monotonic()
         parts = {
             source: Part(
@@ -265,6 +267,7 @@ class Part:
         """Parts, marker and source offset in one transaction."""
         started = time.monotonic()
         taken = self.machine.snapshot()
+        worked = time.monotonic() - started
         following = self.machine.next
         left_over, self._left_over = self._left_over, ()
         records = [Record(key, None) for key in left_over if key not in taken.parts]
@@ -281,7 +284,9 @@ class Part:
         took = time.monotonic() - started
         SNAPSHOT_SECONDS.labels(self._name).observe(took)
         self._durable = following
-        pause = min(took / limits.snapshot_share_max, PAUSE_INTERVALS_MAX * limits.snapshot_interval_s)
+        # Waiting for a broker that is away is no price of a snapshot: its lag is to be gone soon after.
+        priced = min(took, worked + WAITS_PRICED * limits.snapshot_interval_s * limits.snapshot_share_max)
+        pause = min(priced / limits.snapshot_share_max, PAUSE_INTERVALS_MAX * limits.snapshot_interval_s)
         self._next_snapshot_s = time.monotonic() + max(limits.snapshot_interval_s, pause)
 
     async def close(self) -> None:
