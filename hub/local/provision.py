@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -175,7 +175,7 @@ def _topics(admin: AdminClient, found: Mapping[str, int], reference: Reference) 
     wanted = list(catalogue.topics_for(reference))
     new = [NewTopic(t.name, t.partitions, -1, config=t.config) for t in wanted if t.name not in found]
     for part in _batches(new):
-        _wait(admin.create_topics(part, operation_timeout=ANSWER_S, request_timeout=ANSWER_S).values())
+        _wait_made(admin.create_topics(part, operation_timeout=ANSWER_S, request_timeout=ANSWER_S).values())
     kept = [
         ConfigResource(
             ConfigResource.Type.TOPIC,
@@ -267,6 +267,17 @@ def _publish_tables(config: Mapping[str, Any], reference: Reference) -> None:
 def _batches(rows: Sequence[Any]) -> Iterable[list[Any]]:
     for start in range(0, len(rows), AT_ONCE):
         yield list(rows[start : start + AT_ONCE])
+
+
+def _wait_made(asked: Iterable["Future[Any]"]) -> None:
+    """As `_wait`; a topic that is there already was made by our own request, which the client repeated when a slow
+    cluster did not answer it in time. Workers check its size when they start."""
+    for future in asked:
+        try:
+            future.result(ANSWER_S)
+        except KafkaException as problem:
+            if problem.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
 
 
 def _wait(asked: Iterable["Future[Any]"]) -> None:
