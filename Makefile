@@ -7,10 +7,10 @@ STAMP := .venv/.complete
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check bench chaos audit lock format
+.PHONY: help setup run test check bench chaos chaos-slice audit lock format
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## install what requirements.lock names, and the embedded Kafka; nothing to do when complete
 
@@ -39,8 +39,12 @@ check: $(STAMP) ## lint, format, types, imports, and everything generated agains
 bench: $(STAMP) ## rates and latencies, beside a plain agent and a bare loop on the same broker
 	@$(BIN)/hub bench $(ARGS)
 
-chaos: $(STAMP) ## kill workers in the middle of their work and compare what is left with the oracle
-	@$(BIN)/python -m pytest -m chaos $(ARGS)
+chaos: $(STAMP) ## faults against the whole hub on three brokers; everything that there is without ARGS
+	@$(BIN)/python -m tests.rig $(if $(ARGS),$(ARGS),--everything)
+
+chaos-slice: $(STAMP) ## the part of it that CI takes: every fault once, 500 simulator seeds, every seeded bug
+	@$(BIN)/python -m tests.rig --slice $(ARGS)
+	@[ ! -d tests/simulation ] || $(BIN)/python -m tests.simulation --seeds 500 --bugs all
 
 audit: $(STAMP) ## known vulnerabilities in requirements.lock; asks a service on the internet
 	$(BIN)/pip-audit --require-hashes -r requirements.lock

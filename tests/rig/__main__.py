@@ -1,6 +1,8 @@
 """`make chaos`: load, faults, and the judgement.
 
 python -m tests.rig [--events N] [--seed N] [--worker-kills N] [--broker-kills N] [--faults all|none|a,b] [--json]
+python -m tests.rig --slice         what CI takes: 20,000 events, 5 worker kills, 1 broker kill, every fault once
+python -m tests.rig --everything    200,000 events, every fault with 3 more seeds, the chaos tests, the simulator
 
 The schedule comes first, then what happened, fault by fault with its recovery; with `--json` the last line is
 {events, worker_kills, broker_kills, faults {kind: n}, lost, twice, oracle, recovery_p99_s, seed}. The exit code is 0
@@ -10,6 +12,7 @@ when nothing was lost, nothing took effect twice, the oracle agrees and no check
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import shutil
@@ -18,11 +21,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import redis
+from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -31,7 +37,7 @@ from hub.local.simulator import national
 from tests.rig.checkers import Findings, check_lag, check_oracle, check_topics, read_topics
 from tests.rig.load import Input, Load
 from tests.rig.nemesis import BROKER_DOWN, KINDS, SETTLE_S, Chaos, Planned, Skipped, schedule
-from tests.rig.stand import Stand, answers, enter_own_mounts, may_mount
+from tests.rig.stand import Stand, enter_own_mounts, may_mount
 
 CLIENTS: Final = 1200
 """Clients of the founding nation: three regions on two partitions, real identities and accidents among them."""
@@ -111,7 +117,9 @@ def run(options: Options, screen: Console) -> Report:
     report = Report(options.seed)
     nation = national.build(options.seed, CLIENTS, NATION_DAYS)
     small_disk = DISK_MIB + options.events * DISK_KIB_AN_EVENT // 1024 if may_mount() else None
-    with Stand(nation.reference, small_disk_mib=small_disk) as stand, Load(stand, nation, options.seed) as load:
+    with ExitStack() as kept:
+        stand = kept.enter_context(Stand(nation.reference, small_disk_mib=small_disk))
+        load = kept.enter_context(Load(stand, nation, options.seed))
         plans = schedule(
             options.seed, options.events, options.worker_kills, options.broker_kills, options.kinds, stand.names
         )
@@ -119,6 +127,8 @@ def run(options: Options, screen: Console) -> Report:
         for plan in plans:
             screen.print(f"  {plan}", highlight=False)
         began = time.monotonic()
+        if options.keep is not None:
+            kept.callback(_keep, stand.folder / "output.jsonl", options.keep)
         load.found()
         stream = _Stream(load, options.events)
         chaos = Chaos(stand, load)
@@ -184,22 +194,26 @@ def _strike(chaos: Chaos, plan: Planned, report: Report, screen: Console, began:
     screen.print(
         f"  {at:6.0f} s  {plan.kind:<38} {plan.worker:<13} node {plan.node}  receipts {receipts_s:5.1f} s  lag 0 "
         f"{recovery_s:5.1f} s  ({load.ledger.acknowledged - acknowledged} inputs meanwhile, "
-        f"{load.ledger.repeated - repeated} receipts again; last: {last})",
+        f"{load.ledger.repeated - repeated} receipts again; after the receipts: {last})",
         highlight=False,
     )
 
 
 def at_rest(stand: Stand, load: Load, seconds_max: float = SETTLE_S) -> str:
-    """Until no group of the hub has anything left to do; whoever was the last to have."""
-    give_up_at = time.monotonic() + seconds_max
-    last = "receipts"
-    behind: Any = None
+    """Until no group of the hub has anything left to do; how long each had, for those that look into it."""
+    began = time.monotonic()
+    give_up_at = began + seconds_max
+    last: dict[str, float] = {}
+    behind: dict[str, int] = {}
     while time.monotonic() < give_up_at:
         load.poll()
-        behind = answers(stand.behind)
+        try:
+            behind = stand.behind()
+        except (KafkaException, redis.exceptions.RedisError) as problem:
+            behind = {f"no answer: {problem}": 0}
         if behind == {} and load.ledger.open == 0:
-            return last
-        last = ", ".join(behind) if behind else "the cluster's answer" if behind is None else last
+            return ", ".join(f"{group} +{seconds:.1f} s" for group, seconds in last.items()) or "nobody"
+        last |= dict.fromkeys(behind, time.monotonic() - began)
         time.sleep(LOOK_S)
     raise RuntimeError(f"lag is not 0 after {seconds_max:.0f} s: {behind}\n{stand.last_words()}")
 
@@ -217,8 +231,6 @@ def _judge(options: Options, stand: Stand, load: Load, report: Report, screen: C
     screen.print(f"  topics checked: {report.findings.counted}", highlight=False)
     dump = options.keep or stand.folder / "dump"
     report.oracle = check_oracle(_audit(stand, dump), report.findings)
-    if options.keep is not None:
-        shutil.copy(stand.folder / "output.jsonl", options.keep / "output.jsonl")
 
 
 def _audit(stand: Stand, dump: Path) -> str:
@@ -231,6 +243,11 @@ def _audit(stand: Stand, dump: Path) -> str:
     subprocess.run([*program, "dump", str(dump)], env=env, check=True)
     verify = [*program, "audit", "verify", "--dump", str(dump), "--json"]
     return subprocess.run(verify, env=env, check=False, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _keep(output: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(output, folder / "output.jsonl")
 
 
 class _Bar:
@@ -272,7 +289,10 @@ def show(report: Report, screen: Console) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code."""
-    options = parse(sys.argv[1:] if argv is None else argv)
+    asked = list(sys.argv[1:] if argv is None else argv)
+    if asked == ["--everything"]:
+        return everything()
+    options = parse(asked)
     if "disk_full" in options.kinds:
         enter_own_mounts()
     screen = Console(stderr=True, width=200)
@@ -287,6 +307,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if report.sound else 1
 
 
+EVERYTHING: Final = (
+    ("the load", ["-m", "tests.rig"]),
+    *((f"every fault, seed {seed}", ["-m", "tests.rig", "--slice", "--seed", str(seed)]) for seed in (101, 102, 103)),
+    ("the chaos tests", ["-m", "pytest", "-q", "-m", "chaos", "tests/chaos"]),
+    ("the simulator", ["-m", "tests.simulation", "--seeds", "10000", "--bugs", "all"]),
+)
+"""What `make chaos` takes, each in a process of its own."""
+
+
+def everything() -> int:
+    """All of it, one after the other; 1 when anything failed, and what."""
+    screen = Console(stderr=True, width=200)
+    failed = []
+    for name, arguments in EVERYTHING:
+        if arguments[1] == "tests.simulation" and importlib.util.find_spec(arguments[1]) is None:
+            continue
+        screen.rule(name)
+        if subprocess.run([sys.executable, *arguments], check=False).returncode:
+            failed.append(name)
+    screen.rule("everything")
+    screen.print(f"failed: {', '.join(failed)}" if failed else "all of it passed")
+    return 1 if failed else 0
+
+
 def parse(argv: Sequence[str]) -> Options:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.rig", description=__doc__.splitlines()[0])
@@ -297,9 +341,12 @@ def parse(argv: Sequence[str]) -> Options:
     parser.add_argument(
         "--faults", default="all", help="`all`, `none`, or kinds separated by commas; each strikes once"
     )
+    parser.add_argument("--slice", action="store_true", help="the part that CI takes, unless told otherwise")
     parser.add_argument("--minutes-max", type=float, default=90.0, help="publish for so long, at most")
     parser.add_argument("--keep", type=Path, help="folder for the dump and the workers' output")
     parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
+    if "--slice" in argv:
+        parser.set_defaults(events=20_000, worker_kills=5, broker_kills=1)
     asked = parser.parse_args(argv)
     kinds = {"all": tuple(KINDS), "none": ()}.get(asked.faults) or tuple(
         k for k in asked.faults.split(",") if k != "none"

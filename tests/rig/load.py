@@ -217,6 +217,11 @@ class Generator:
         self._draw.shuffle(found)
         return found
 
+    def registration(self, region: RegionCode) -> Input:
+        """The first version of a new registration of a region."""
+        record = self._new_record(region)
+        return Input(record.place.tenant, record.id, record.place.shapes[record.shape].with_(record.id, 1))
+
     def _one(self, kind: str, region: RegionCode) -> Input:
         draw = self._draw
         records = self._records[region]

@@ -33,7 +33,7 @@ TRICKLE_PER_S: Final = 100
 """Inputs per second while a fault lasts."""
 SETTLE_S: Final = 120.0
 CRASH_WAIT_S: Final = 30.0
-FROZEN_S: Final = 13.0
+FROZEN_S: Final = 9.0
 """Longer than any session of the hub's groups, so that the partitions of a frozen worker move."""
 LASTS_S: Final = 5.0
 """How long a fault of the network lasts."""

@@ -13,14 +13,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import redis
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from hub.contracts import catalogue
 from hub.contracts.redis_access import RULES
@@ -36,14 +36,16 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "intake": ("intake",),
     "region": ("region",),
     "duplicates": ("duplicates",),
-    "delivery": ("delivery", "read-model"),
+    "delivery": ("delivery",),
+    "read-model": ("read-model",),
 }
 """Kind of worker → its roles."""
 COPIES: Final = 2
-READY_S: Final = 90.0
+READY_S: Final = 240.0
 SMALL_DISK_NODE: Final = 3
 ROOT: Final = "root"
-ASK_S: Final = 5.0
+_HOPS: Final = (catalogue.REGION_LOG, catalogue.REGION_FACTS, catalogue.IDENTITY_LOG, catalogue.LINKS)
+ASK_S: Final = 2.0
 
 
 class Stand:
@@ -74,6 +76,14 @@ class Stand:
         self._running = ExitStack()
         self._admin: AdminClient | None = None
         self._redis_port = 0
+        self._known_groups: list[str] = []
+        self._looks: dict[str, Consumer] = {}
+        self._ever_read: dict[str, set[tuple[str, int]]] = {}
+        self._read_by_groups = [
+            topic
+            for topic in catalogue.topics_for(reference)
+            if topic.name in _HOPS or (topic.name.startswith("inbox.") and not topic.name.endswith(".dlq"))
+        ]
 
     def __enter__(self) -> Self:
         with ExitStack() as running:
@@ -91,10 +101,13 @@ class Stand:
                 for number in range(self._copies):
                     self.add(f"{kind}-{number + 1}")
             self.wait_ready()
+            self._known_groups = self.groups()
             self._running = running.pop_all()
         return self
 
     def __exit__(self, *what: Any) -> None:
+        for look in self._looks.values():
+            look.close()
         self._running.close()
 
     @property
@@ -121,8 +134,11 @@ class Stand:
         kafka = self.kafka
         apply(kafka.bootstrap, {**self.passwords, kafka.admin_user: kafka.admin_password}, self.reference)
 
-    def add(self, name: str, **environment: str) -> int:
-        """Start a worker (its kind is in its name), with more in its environment if asked; its process id."""
+    def add(self, name: str, program: str | None = None, **environment: str) -> int:
+        """Start a worker (its kind is in its name), with more in its environment if asked; its process id.
+
+        `program` is a module to run instead of `hub run`.
+        """
         kind = name.rpartition("-")[0]
         keys = self.folder / f"{name}.json"
         principals = {"read-model": catalogue.READ_MODEL}
@@ -141,7 +157,7 @@ class Stand:
             **environment,
         }
         words = [word for role in ROLES[kind] for word in ("--role", role)]
-        argv = [sys.executable, "-m", "hub", "run", *words]
+        argv = [sys.executable, "-m", *([program] if program else ["hub", "run", *words])]
         self._commands[name] = (argv, env)
         return self.workers.add(name, argv, env)
 
@@ -204,8 +220,8 @@ class Stand:
                 time.sleep(0.05)
 
     def groups(self) -> list[str]:
-        """Every consumer group of the hub."""
-        found = self.admin.list_consumer_groups(request_timeout=ASK_S).result()
+        """Every consumer group of the hub. Every broker is asked, so all must be there."""
+        found = self.admin.list_consumer_groups(request_timeout=4 * ASK_S).result()
         return sorted(group.group_id for group in found.valid if group.group_id.startswith("hub."))
 
     def behind(self) -> dict[str, int]:
@@ -213,31 +229,55 @@ class Stand:
 
         Raises KafkaException while the cluster does not answer. The read model's position is the one in Redis.
         """
-        committed: dict[str, list[TopicPartition]] = {}
-        for group in self.groups():
-            [asked] = self.admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group)], request_timeout=ASK_S
-            ).values()
-            committed[group] = [tp for tp in asked.result().topic_partitions or [] if tp.offset >= 0]
         facts = catalogue.REGION_FACTS
         held = self.redis().hgetall("hub:positions")
-        committed["hub.read-model (Redis)"] = [
-            TopicPartition(facts, n, int(held.get(f"facts/{n}", 0)))  # type: ignore[union-attr]
+        committed = {group: self._committed(group) for group in self._known_groups}
+        committed["hub.read-model (Redis)"] = {
+            (facts, n): int(held.get(f"facts/{n}", 0))  # type: ignore[union-attr]
             for n in range(self.reference.log_partitions)
-        ]
-        places = {(tp.topic, tp.partition) for tps in committed.values() for tp in tps}
-        ends = self.ends(places)
+        }
+        ends = self.ends({place for offsets in committed.values() for place in offsets})
         late = {
-            group: sum(max(0, ends[tp.topic, tp.partition] - tp.offset) for tp in tps)
-            for group, tps in committed.items()
+            group: sum(max(0, ends[place] - offset) for place, offset in offsets.items())
+            for group, offsets in committed.items()
         }
         return {group: count for group, count in late.items() if count}
 
-    def ends(self, places: set[tuple[str, int]] | Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    def ends(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """Where each partition ends now."""
-        asked = {TopicPartition(topic, number): OffsetSpec.latest() for topic, number in places}
-        futures = self.admin.list_offsets(asked, request_timeout=ASK_S)
-        return {(tp.topic, tp.partition): future.result().offset for tp, future in futures.items()}
+        look = self._look("rig.ends")
+        return {
+            place: look.get_watermark_offsets(TopicPartition(*place), timeout=ASK_S, cached=False)[1]
+            for place in sorted(places)
+        }
+
+    def _committed(self, group: str) -> dict[tuple[str, int], int]:
+        places = [
+            TopicPartition(topic.name, number) for topic in self._read_by_groups for number in range(topic.partitions)
+        ]
+        found = self._look(group).committed(places, timeout=ASK_S)
+        held = {(tp.topic, tp.partition): tp.offset for tp in found if tp.offset >= 0}
+        # A group that was deleted is behind by everything that it ever read.
+        ever = self._ever_read.setdefault(group, set())
+        ever.update(held)
+        return {**dict.fromkeys(ever, 0), **held}
+
+    def _look(self, group: str) -> Consumer:
+        # Plain consumers that never join: they follow a group's coordinator when its broker dies, and an admin client
+        # does so late or never.
+        if group not in self._looks:
+            self._looks[group] = Consumer(
+                {
+                    **self.kafka.admin_config(),
+                    "group.id": group,
+                    "enable.auto.commit": False,
+                    "socket.timeout.ms": 3000,
+                    # Else a leader that died is asked again and again for as long as it is remembered.
+                    "topic.metadata.refresh.interval.ms": 500,
+                    "metadata.max.age.ms": 1000,
+                }
+            )
+        return self._looks[group]
 
     def last_words(self, lines: int = 15) -> str:
         """The last lines of what the workers logged."""
@@ -247,14 +287,6 @@ class Stand:
     def _kill_nodes(self) -> None:
         for node in self.kafka.nodes:  # an orderly end of all three takes the quorum away from the last
             self.kafka.kill(node)
-
-
-def answers(ask: Any) -> Any:
-    """What `ask` returns, or None while the cluster does not answer."""
-    try:
-        return ask()
-    except (KafkaException, redis.exceptions.RedisError):
-        return None
 
 
 def may_mount() -> bool:
