@@ -95,7 +95,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
                 async with self._lock:
                     await self._take(polled, hand_over)
         except Exception as problem:  # noqa: BLE001  # the one loop: nothing that leaves it may acknowledge anything
-            self._die(self.job.name, _reason(problem), problem)
+            self._die(self.job.name, reason_of(problem), problem)
         finally:
             self._finished.set()
 
@@ -197,6 +197,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
         await self.job.drop()
 
 
-def _reason(problem: BaseException) -> str:
+def reason_of(problem: BaseException) -> str:
+    """What may be said of a problem in a log."""
     # Our own errors carry sentences that were written to be read; others may quote a record.
     return str(problem) if isinstance(problem, HubError) else "an exception left the loop"

@@ -31,7 +31,7 @@ from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.delivery import CompactedRelay
 from hub.streams.folds import FOLDS
 from hub.streams.read_model import ReadModel
-from hub.streams.reader import Job, Reader
+from hub.streams.reader import Job, Reader, reason_of
 from hub.streams.watchdog import Watchdog
 
 PRINCIPALS: Final[Mapping[str, str]] = {
@@ -74,7 +74,11 @@ async def work(roles: Sequence[str], settings: Settings, stop: asyncio.Event | N
         _attach_clock(app, Clock(reference, Connection.of(settings, clock_tenant(reference))))
     watchdog = Watchdog(settings.limits.hang_s, settings.limits.stall_s)
     async with _health(settings, readers) as port, _watched(watchdog, readers):
-        await app.start()
+        try:
+            await app.start()
+        except Exception as problem:  # noqa: BLE001  # a refused start: Faust's own tasks outlive their cancellation,
+            # so the loop would never end, and nobody would hear why
+            crash.die(",".join(roles), reason_of(problem), problem)
         log(
             WORKER_STARTED,
             roles=",".join(roles),

@@ -281,7 +281,9 @@ def snapshots_deleted(chaos: Chaos, plan: Planned) -> float:
         chaos.stand.workers.kill(name)
     chaos.meanwhile(2.0)
     chaos.stand.provision()
-    return time.monotonic()
+    restored = time.monotonic()
+    _wait_written(chaos, topics)
+    return restored
 
 
 def offsets_deleted(chaos: Chaos, plan: Planned) -> float:
@@ -322,11 +324,13 @@ def partition_count(chaos: Chaos, plan: Planned) -> float:
     for name in stand.of_kind("region"):
         chaos.pid(name)
         stand.workers.kill(name)
-    if not chaos.meanwhile(30.0, until=lambda: _told(stand.folder / "output.jsonl", said) > before):
+    if not chaos.meanwhile(CRASH_WAIT_S, until=lambda: _told(stand.folder / "output.jsonl", said) > before):
         raise RuntimeError(f"no worker refused although {said}")
     _delete_topics(chaos, [topic])
     stand.provision()
-    return time.monotonic()
+    restored = time.monotonic()
+    _wait_written(chaos, [topic])
+    return restored
 
 
 KINDS: Final[dict[str, Callable[[Chaos, Planned], float]]] = {
@@ -432,6 +436,24 @@ def _delete_topics(chaos: Chaos, topics: list[str]) -> None:
         if time.monotonic() > give_up_at:
             raise RuntimeError(f"{topics} could not be deleted")
         time.sleep(0.1)
+
+
+def _wait_written(chaos: Chaos, topics: list[str]) -> None:
+    """Until every partition of the new topics holds a snapshot: only then has everything been refolded."""
+    places = [(topic, n) for topic in topics for n in range(_partitions(chaos.stand, topic))]
+
+    def written() -> bool:
+        try:
+            return all(chaos.stand.ends(places).values())
+        except KafkaException:
+            return False
+
+    if not chaos.meanwhile(SETTLE_S, until=written):
+        raise RuntimeError(f"no snapshots on {topics} after {SETTLE_S:.0f} s")
+
+
+def _partitions(stand: Stand, topic: str) -> int:
+    return next(t.partitions for t in catalogue.topics_for(stand.reference) if t.name == topic)
 
 
 def _told(output: Path, what: str) -> int:

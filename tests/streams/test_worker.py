@@ -27,6 +27,7 @@ from hub.domain import events as e
 from hub.local import provision
 from hub.local.kafka import KafkaCluster
 from hub.streams.connection import Connection, read_to_end, reading
+from hub.streams.crash import EXIT_DIED
 from hub.streams.producer import Publisher, Record
 from hub.streams.read_model import COUNTS
 from hub.streams.worker import ROLES
@@ -133,6 +134,27 @@ async def receipts(connection: Connection, at_least: int) -> dict[str, Any]:
                 break
             await asyncio.sleep(0.2)
     return found
+
+
+def test_a_worker_that_cannot_start_says_why_and_ends(deployed: Deployed, tmp_path: Path) -> None:
+    """Faust's own tasks outlive their cancellation: without an end by force it would hang, and nobody would hear why."""
+    keys = tmp_path / "credentials.json"
+    keys.write_text(json.dumps(deployed.passwords))
+    environment = {
+        "KAFKA_BOOTSTRAP_SERVERS": deployed.bootstrap,
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "HUB_CREDENTIALS_FILE": str(keys),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "hub", "run", "--role", "read-model"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == EXIT_DIED
+    assert "Redis does not answer" in ended.stderr
 
 
 async def test_a_tenant_gets_one_receipt_for_every_record_by_its_own_principal(deployed: Deployed) -> None:
