@@ -137,7 +137,7 @@ async def receipts(connection: Connection, at_least: int) -> dict[str, Any]:
 
 
 def test_a_worker_that_cannot_start_says_why_and_ends(deployed: Deployed, tmp_path: Path) -> None:
-    """Faust's own tasks outlive their cancellation: without an end by force it would hang, and nobody would hear why."""
+    """Faust's own tasks outlive their cancellation: without an end by force it would hang in silence."""
     keys = tmp_path / "credentials.json"
     keys.write_text(json.dumps(deployed.passwords))
     environment = {
