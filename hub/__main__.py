@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from hub.errors import HubError, UsageError
+from hub.repair import commands as repair
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The kraamzorg waitlist hub."
@@ -32,8 +33,12 @@ for group, name in (
     (match_app, "match"),
     (prognosis_app, "prognosis"),
     (config_app, "config"),
+    (repair.dlq_app, "dlq"),
 ):
     app.add_typer(group, name=name)
+
+app.command("send")(repair.send)
+app.command("trace")(repair.trace)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
 
@@ -63,6 +68,31 @@ def demo(
             DemoOptions(seed=seed, clients=clients, speed=speed, until_idle=until_idle, dump=dump, as_json=as_json)
         )
     )
+
+
+@app.command()
+def simulate(
+    seed: Annotated[int, typer.Option(help="Seed of the simulated nation.")] = 7,
+    clients: Annotated[int, typer.Option(min=50, help="How many clients to simulate.")] = 2000,
+    days: Annotated[int | None, typer.Option(min=10, help="Days after the load of history.")] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="Simulated days per second; else as fast as the hub answers.")
+    ] = None,
+    tables: Annotated[Path | None, typer.Option(help="Only write the tables that the hub must have.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="Write what really happened to this file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Let a simulated nation publish to the hub at KAFKA_BOOTSTRAP_SERVERS, each tenant as itself."""
+    from hub.local.simulate import Simulation, write_tables
+    from hub.local.simulate import simulate as run
+    from hub.settings import Settings
+
+    simulation = Simulation(seed, clients, days, speed, truth)
+    if tables is not None:
+        reference = write_tables(simulation, tables)
+        _say({"tables": str(tables), "regions": len(reference.regions), "tenants": len(reference.tenants)}, as_json)
+    else:
+        _say(run(simulation, Settings()), as_json)
 
 
 @app.command()
@@ -169,15 +199,32 @@ def topics_apply(
     from hub.local.provision import apply
     from hub.settings import Settings
 
-    apply(Settings().bootstrap_servers, json.loads(credentials.read_text("utf-8")), load(tables))
+    settings = Settings()
+    more = {"security.protocol": str(settings.security_protocol)}
+    if settings.ca_file:
+        more["ssl.ca.location"] = str(settings.ca_file)
+    try:
+        passwords = json.loads(credentials.read_text("utf-8"))
+    except ValueError as problem:
+        raise UsageError(f"{credentials} holds no JSON; expected an object {{principal: password}}") from problem
+    done = apply(settings.bootstrap_servers, passwords, load(tables), more)
+    typer.echo(
+        f"{done.topics} topics made, {done.users} users, {done.rules_added} rules added, {done.rules_removed} removed"
+    )
 
 
 @app.command()
 def dump(folder: Path) -> None:
     """Write every topic that the auditor may read, and the tables, to a folder."""
-    from hub.local.dump import dump_cluster
+    import sys
 
-    dump_cluster(folder)
+    from rich.console import Console
+
+    from hub.local.dump import dump_cluster
+    from hub.local.progress import progress
+
+    with progress(Console(stderr=True), not sys.stderr.isatty()) as tell:
+        dump_cluster(folder, tell=lambda done, whole: tell("topics", done, whole))
 
 
 @audit_app.command("verify")
@@ -188,10 +235,13 @@ def audit_verify(
     as_json: Json = False,
 ) -> None:
     """Refold the logs and compare every fact and snapshot hash; or the statements of one region and month."""
+    import sys
     from dataclasses import asdict
 
+    from rich.console import Console
+
     from hub.audit.verify import verify_dump
-    from hub.errors import UsageError
+    from hub.local.progress import progress
 
     if (region is None) != (month is None):
         raise UsageError("found one of --region and --month, expected both or neither")
@@ -206,7 +256,8 @@ def audit_verify(
             as_json,
         )
         raise SystemExit(0 if of_region.equal else 1)
-    verdict = verify_dump(dump)
+    with progress(Console(stderr=True), as_json or not sys.stderr.isatty()) as tell:
+        verdict = verify_dump(dump, lambda done, whole: tell("partitions refolded", done, whole))
     oracle = "equal"
     if not verdict.equal:
         first = verdict.differences[0]

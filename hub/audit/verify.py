@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -127,10 +127,10 @@ def reference_of(dump: Path) -> Reference:
     return tables.load(path)
 
 
-def verify_dump(dump: Path) -> Verdict:
+def verify_dump(dump: Path, tell: Callable[[int, int], None] = lambda done, whole: None) -> Verdict:
     """Refold every log of a dump and compare it with the facts and snapshots beside it, partitions side by side.
 
-    UsageError when the folder is no whole dump.
+    `tell` hears (partitions done, of how many). UsageError when the folder is no whole dump.
     """
     reference = reference_of(dump)
     for fold in FOLDS.values():
@@ -140,11 +140,16 @@ def verify_dump(dump: Path) -> Verdict:
             )
     jobs = [(fold.name, number) for fold in FOLDS.values() for number in range(_partitions(fold, reference))]
     if (dump / "topics" / f"{REGION_LOG}.jsonl").stat().st_size < SIDE_BY_SIDE_BYTES_MIN:
-        return _joined([_strays(dump, reference), *(verify_partition(dump, *job) for job in jobs)])
+        alone = [_strays(dump, reference)]
+        for done, job in enumerate(jobs, 1):
+            alone.append(verify_partition(dump, *job))
+            tell(done, len(jobs))
+        return _joined(alone)
     with contextlib.ExitStack() as running:
         others = [running.enter_context(_beside(dump, *job)) for job in jobs[1:]]
         verdicts = [_strays(dump, reference), verify_partition(dump, *jobs[0])]
-        for job, process in zip(jobs[1:], others, strict=True):
+        for done, (job, process) in enumerate(zip(jobs[1:], others, strict=True), 1):
+            tell(done, len(jobs))
             assert process.stdout is not None
             told = process.stdout.read()
             if process.wait():
@@ -152,6 +157,7 @@ def verify_dump(dump: Path) -> Verdict:
                     f"the refold of {job[0]}, partition {job[1]}, ended with status {process.returncode}; see above"
                 )
             verdicts.append(msgspec.json.decode(told, type=Verdict))
+    tell(len(jobs), len(jobs))
     return _joined(verdicts)
 
 
@@ -242,7 +248,8 @@ def _verify_partition(
     for machine, produced in refold(fold, reference, partition, log):
         verdict.records += 1
         for fact in produced:
-            expected[dict(fact.headers)["ce_hubpos"].decode()] = fact
+            offset, index = fact.position
+            expected[f"{partition}/{offset}/{index}"] = fact
         if machine.next in markers:
             machine.snapshot()
             hashes[machine.next] = machine.state_hash()

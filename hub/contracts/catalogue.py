@@ -383,7 +383,7 @@ def _own(row: Tenant) -> Iterator[Topic]:
             inbox(row.tenant),
             owner=own,
             writers=(own,),
-            readers=(INTAKE, AUDITOR),
+            readers=(INTAKE, own, AUDITOR),  # own: to see what it sent, and mend what was not taken
             retention_ms=INBOX_KEPT_MS,
             carries=sent,
             key="record id",

@@ -3,13 +3,26 @@
 Everything here is derived; tests compare the committed copies (docs/asyncapi.yaml, README.md) with a fresh rendering.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from hub import __version__
-from hub.contracts.catalogue import INPUTS, OUTPUTS, Audience, Topic, topics_for
+from hub.contracts.catalogue import (
+    IDENTITY_LOG,
+    INPUTS,
+    LINKS,
+    MATCH_SNAPSHOTS,
+    OUTPUTS,
+    REGION_FACTS,
+    REGION_LOG,
+    REGION_SNAPSHOTS,
+    Audience,
+    Topic,
+    topics_for,
+)
 from hub.contracts.codec import type_name
 from hub.contracts.schemas import registry
 from hub.domain.codes import SENTENCES
@@ -112,17 +125,17 @@ def type_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+_BETWEEN_MACHINES = frozenset({REGION_LOG, REGION_FACTS, REGION_SNAPSHOTS, LINKS, IDENTITY_LOG, MATCH_SNAPSHOTS})
+"""No tenant reads or writes these."""
+
+
 def asyncapi() -> str:
     """AsyncAPI 3.0 of every topic that a tenant meets, with the Avro schemas as message payloads."""
     channels: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     messages: dict[str, Any] = {}
     for topic in topics_for(PLACEHOLDER):
-        if (
-            not topic.carries
-            or topic.sensitivity == "encoding"
-            or (topic.name.startswith("region-") and not topic.compacted)
-        ):
+        if not topic.carries or topic.name in _BETWEEN_MACHINES:
             continue
         address = topic.name.replace("<", "{").replace(">", "}")
         name = topic.name.replace("<", "").replace(">", "").replace(".", "-")
@@ -133,6 +146,8 @@ def asyncapi() -> str:
                 "kafka": {"partitions": topic.partitions, "topicConfiguration": {"retention.ms": topic.retention_ms}}
             },
         }
+        if parameters := re.findall(r"\{(.*?)\}", address):
+            channels[name]["parameters"] = {role: {"description": f"Tenant with role {role}."} for role in parameters}
         inward = topic.name.startswith("inbox.")
         operations[f"{'receive' if inward else 'send'}-{name}"] = {
             "action": "receive" if inward else "send",
@@ -144,7 +159,7 @@ def asyncapi() -> str:
                 "name": type_name(kind),
                 "title": row.schema["doc"],
                 "contentType": "application/vnd.apache.avro",
-                "headers": _HEADERS,
+                "headers": _HEADERS if kind in OUTPUTS else _NO_HEADERS,
                 "payload": {"schemaFormat": "application/vnd.apache.avro;version=1.9.0", "schema": row.schema},
                 "bindings": {"kafka": {"schemaIdLocation": "payload", "schemaIdPayloadEncoding": "confluent"}},
             }
@@ -159,10 +174,15 @@ def asyncapi() -> str:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
 
 
+_NO_HEADERS = {
+    "type": "object",
+    "description": "None is needed: the topic's name is the sender, and the hub writes an envelope of its own.",
+}
 _HEADERS = {
     "type": "object",
     "required": ["ce_specversion", "ce_id", "ce_source", "ce_type"],
     "properties": {
+        "content-type": {"const": "application/vnd.apache.avro", "description": "On facts (CloudEvents, binary mode)."},
         "ce_specversion": {"const": "1.0"},
         "ce_id": {"type": "string"},
         "ce_source": {"type": "string", "description": "urn:nld:oin:… or urn:nld:kvknr:… and the system"},

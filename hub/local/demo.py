@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +18,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from hub.audit.verify import verify_dump
@@ -30,8 +29,10 @@ from hub.local.dump import dump_redis, dump_topics
 from hub.local.kafka import KafkaCluster
 from hub.local.ports import LOOPBACK, free_ports
 from hub.local.processes import Workers, remove_folder, scratch_folder
+from hub.local.progress import progress
 from hub.local.provision import apply
 from hub.local.rest import wait_until_idle
+from hub.local.simulate import live_through
 from hub.local.simulator import national
 from hub.local.simulator.live import Live
 from hub.local.simulator.tenants import connect
@@ -132,7 +133,7 @@ def _scratch(prefix: str) -> Iterator[Path]:
 def _run(options: DemoOptions, folder: Path, screen: Console, quiet: bool) -> Summary:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
-        with _progress(screen, quiet) as tell:
+        with progress(screen, quiet) as tell:
             tell("starting Kafka and Valkey", 0, 1)
             stack = prepare(running, folder)
             with ThreadPoolExecutor(1) as beside:
@@ -147,7 +148,7 @@ def _run(options: DemoOptions, folder: Path, screen: Console, quiet: bool) -> Su
                 running.callback(client.close)
             live = Live(nation, tenants, tell)
             try:
-                _live_through(live, options)
+                live_through(live, None if options.until_idle else options.speed)
                 wait_until_idle(stack.kafka.admin(), nation.reference, stack.valkey.url(AUDITOR))
             except WorldUnavailable:
                 if options.dump is not None:  # what there is tells why
@@ -173,15 +174,6 @@ def _run(options: DemoOptions, folder: Path, screen: Console, quiet: bool) -> Su
             with _quiet_end():
                 signal.pause()
     return summary
-
-
-def _live_through(live: Live, options: DemoOptions) -> None:
-    live.load()
-    while not live.finished:
-        began = time.monotonic()
-        live.step()
-        if not options.until_idle:
-            time.sleep(max(0.0, 1 / options.speed - (time.monotonic() - began)))
 
 
 @contextmanager
@@ -270,26 +262,6 @@ def _write_metrics(stack: Stack, path: Path) -> None:
         for name, base in {**stack.health, "console": stack.console_url.rstrip("/")}.items():
             with urllib.request.urlopen(f"{base}/metrics", timeout=5) as answer:  # noqa: S310  # our own loopback address
                 out.write(f"# worker {name}\n{answer.read().decode()}\n")
-
-
-@contextmanager
-def _progress(screen: Console, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each thing that takes long, when a person watches."""
-    if quiet:
-        yield lambda what, done, whole: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=screen, transient=True) as bars:
-        known: dict[str, TaskID] = {}
-
-        def tell(what: str, done: int, whole: int) -> None:
-            if what.startswith("day "):
-                return  # receipts of one day: too quick to read
-            if what not in known:
-                known[what] = bars.add_task(what, total=whole)
-            bars.update(known[what], completed=done, total=max(whole, 1))
-
-        yield tell
 
 
 def _show(summary: Summary, url: str) -> None:

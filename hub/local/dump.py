@@ -8,32 +8,33 @@ import contextlib
 import json
 import shutil
 from collections.abc import Callable, Collection, Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import msgspec
 import redis
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
-from fastavro import schemaless_reader
 
 from hub.contracts import catalogue, codec, tables
-from hub.contracts.schemas import registry
 from hub.domain.reference import Reference
 from hub.errors import WorldUnavailable
 from hub.local.control import tables_held
 from hub.settings import Settings
 
 ANSWER_S: Final = 30.0
-FRAME_BYTES: Final = 5
 TOPICS_AT_ONCE: Final = 128
 """Each has a file open per partition."""
 _PLAIN: Final = frozenset({catalogue.CONTROL, catalogue.REGION_SNAPSHOTS, catalogue.MATCH_SNAPSHOTS})
 """Topics whose values are no Avro records."""
 
 
-def dump_cluster(folder: Path, settings: Settings | None = None, only: Collection[str] = ()) -> Reference:
-    """Write topics (or `only` some) and tables as the auditor of KAFKA_BOOTSTRAP_SERVERS."""
+def dump_cluster(
+    folder: Path,
+    settings: Settings | None = None,
+    only: Collection[str] = (),
+    tell: Callable[[int, int], None] = lambda done, whole: None,
+) -> Reference:
+    """Write topics (or `only` some) and tables as the auditor of KAFKA_BOOTSTRAP_SERVERS; `tell`: see `dump_topics`."""
     settings = settings or Settings()
     config = {
         "bootstrap.servers": settings.bootstrap_servers,
@@ -45,7 +46,7 @@ def dump_cluster(folder: Path, settings: Settings | None = None, only: Collectio
     }
     if settings.ca_file:
         config["ssl.ca.location"] = str(settings.ca_file)
-    return dump_topics(folder, config, only=only)
+    return dump_topics(folder, config, tell, only=only)
 
 
 def dump_topics(
@@ -194,9 +195,6 @@ def _decoded(topic: str, value: bytes | None) -> Any:
     if value is None or topic in _PLAIN or topic.endswith(".dlq"):
         return None
     try:
-        if topic.startswith("inbox."):
-            codec.decode_input(value, catalogue.INPUT_KINDS)
-        schema = registry().parsed(int.from_bytes(value[1:FRAME_BYTES], "big"))
-        return schemaless_reader(BytesIO(value[FRAME_BYTES:]), schema, None)
+        return codec.decode_input(value, catalogue.INPUT_KINDS) if topic.startswith("inbox.") else codec.decode(value)
     except Exception:  # noqa: BLE001  # an inbox holds whatever a vendor sent; its bytes stand beside this field
         return None

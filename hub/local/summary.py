@@ -1,11 +1,12 @@
 """What a demo comes to: figures that anyone can count again from the dump, and the auditor's verdict."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from hub.audit.verify import Verdict
 from hub.contracts import catalogue, codec
@@ -216,9 +217,9 @@ class _Types:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for line in lines:
-            yield json.loads(line)
+            yield msgspec.json.decode(line)
 
 
 def _inboxes(folder: Path) -> list[Path]:

@@ -36,6 +36,9 @@ _log_record: Final = partial(tuple.__new__, LogRecord)
 PAUSE_INTERVALS_MAX: Final = 10
 """Longest pause between two snapshots, in intervals: without a bound the committed offset would stand for minutes."""
 
+QUIET_S: Final = 1.0
+"""A partition to which nothing came for this long has nothing to wait for."""
+
 
 class Carrier:
     """A job for `Reader`: carries one fold."""
@@ -195,6 +198,8 @@ class Part:
         self._connection = connection
         self._durable = 0
         self._left_over: tuple[bytes, ...] = ()
+        self._folded_s = 0.0
+        self._interval_over_s = 0.0
         self._next_snapshot_s = 0.0
         self._stopped: set[RegionCode] = set()
         self._producer: AIOKafkaProducer = connection.transactional_producer(f"{group}.{source.partition}")
@@ -207,8 +212,15 @@ class Part:
         return self.machine.next > self._durable and self.machine.caught_up
 
     def is_due(self, now_s: float) -> bool:
-        """Whether a snapshot is due at this monotonic time."""
-        return self.changed and now_s >= self._next_snapshot_s
+        """Whether a snapshot is due at this monotonic time.
+
+        Its share of the time is bounded for the sake of what waits to be folded. Where nothing has come for a while
+        nothing waits, and what a slow snapshot made wait for the next one need not wait any longer.
+        """
+        if not self.changed:
+            return False
+        quiet = now_s - self._folded_s >= QUIET_S
+        return now_s >= (self._interval_over_s if quiet else self._next_snapshot_s)
 
     async def fence(self) -> None:
         """Shut out the former owner: an empty transaction makes the broker raise the epoch and abort what hung."""
@@ -260,6 +272,7 @@ class Part:
             if record.offset >= self.reads_from
         )
         self.reads_from = max(self.reads_from, records[-1].offset + 1)
+        self._folded_s = time.monotonic()
         EVENTS.labels(self.source.topic, "folded").inc(len(records))
         self._tell_stops()
 
@@ -287,7 +300,9 @@ class Part:
         # Waiting for a broker that is away is no price of a snapshot: its lag is to be gone soon after.
         priced = min(took, worked + WAITS_PRICED * limits.snapshot_interval_s * limits.snapshot_share_max)
         pause = min(priced / limits.snapshot_share_max, PAUSE_INTERVALS_MAX * limits.snapshot_interval_s)
-        self._next_snapshot_s = time.monotonic() + max(limits.snapshot_interval_s, pause)
+        now = time.monotonic()
+        self._interval_over_s = now + limits.snapshot_interval_s
+        self._next_snapshot_s = now + max(limits.snapshot_interval_s, pause)
 
     async def close(self) -> None:
         """Disconnect, whatever state the producer is in."""

@@ -23,6 +23,8 @@ from hub.streams.reader import Polled
 from hub.streams.relay import Piece, Relay, staged
 
 COMPACTED: Final = (REGION_STATUS, IN_FORCE, REGION_SHARES)
+CONTENT_TYPE: Final = ("content-type", b"application/vnd.apache.avro")
+"""By the Kafka binding of CloudEvents in binary mode; Avro instead of JSON is a deviation of the NL GOV profile."""
 _KEPT: Final = ("ce_specversion", "ce_source", "ce_type", "ce_time", "ce_sequence")
 
 
@@ -57,7 +59,7 @@ def route_to_compacted(record: ConsumerRecord) -> Iterator[Piece]:
 def copy_of(record: ConsumerRecord, headers: Mapping[str, bytes], destination: str) -> Piece:
     """The copy that leaves: same bytes and time, an id and key of its destination."""
     region = record.key
-    kept = [(name, headers[name]) for name in _KEPT]
+    kept = [CONTENT_TYPE, *((name, headers[name]) for name in _KEPT)]
     kept.append(("ce_id", delivered_id(destination, region.decode(), int(headers["ce_sequence"])).encode()))
     kept.append(("ce_hubregion", region))
     if "ce_hubsrc" in headers:  # receipts alone have one, and a receipt goes to the owner of that inbox

@@ -22,6 +22,7 @@ WEBHOOKS: Final = Counter(
     "Attempts to send an alert, by receiver and what came of them",
     ["endpoint", "answer"],
 )
+RECEIPTS: Final = Counter("hub_receipts_total", "Receipts issued, by outcome and code", ["outcome", "code"])
 STOPPED_REGIONS: Final = Gauge(
     "hub_stopped_regions", "Regions whose rule raised and that wait for a fix", ["role", "partition"]
 )

@@ -25,7 +25,7 @@ No record ids, no encodings, no bytes of any record: what belongs to one client 
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,7 +46,7 @@ from hub.domain.words import AlertState, SignalAudience, StatementAudience
 from hub.errors import WorldUnavailable
 from hub.log import READ_MODEL_BEHIND, log
 from hub.streams.carrier import position_of
-from hub.streams.metrics import EVENTS
+from hub.streams.metrics import EVENTS, RECEIPTS
 from hub.streams.reader import Polled
 
 POSITIONS: Final = "hub:positions"
@@ -110,6 +110,13 @@ class Projection:
                 self._counts[f"capacity-requests/{region}"] += 1
             case e.RecordSettled():
                 self._counts[f"settled/{region}/{fact.outcome}"] += 1
+
+    def receipts(self) -> Iterator[tuple[str, str, int]]:
+        """Outcome, code and number of the receipts of the batch."""
+        for name, added in self._counts.items():
+            if name.startswith("receipts/"):
+                _, outcome, code = name.split("/")
+                yield outcome, code, added
 
     def commands(self) -> list[Command]:
         """Everything to run, counts last."""
@@ -239,6 +246,8 @@ class ReadModel:
         if taken:
             self._next[source] = following
             EVENTS.labels(REGION_FACTS, "shown").inc(len(records))
+            for outcome, code, added in projection.receipts():
+                RECEIPTS.labels(outcome, code).inc(added)
             return
         await self._start_over(source, int(found))
 

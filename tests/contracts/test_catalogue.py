@@ -1,6 +1,9 @@
 """The catalogue: one place for who may say what, and no way around it."""
 
+import re
+
 import pytest
+import yaml
 
 from hub.contracts import catalogue as c
 from hub.contracts import render
@@ -58,6 +61,23 @@ def test_whoever_publishes_gets_receipts(role: Role) -> None:
     """Exactly one receipt for every record, so every sender has a place for it."""
     if any(role in row.writers for row in c.INPUTS.values()):
         assert role in c.OUTPUTS[ReceiptIssued].roles
+
+
+def test_asyncapi_is_whole_and_shows_nothing_of_what_the_machines_say_to_each_other() -> None:
+    """Every reference leads somewhere, every placeholder of an address is explained."""
+    document = yaml.safe_load(render.asyncapi())
+    assert document["asyncapi"] == "3.0.0"
+    for name, channel in document["channels"].items():
+        assert set(channel.get("parameters", {})) == set(re.findall(r"{(.*?)}", channel["address"])), name
+        for message in channel["messages"].values():
+            assert message["$ref"].rpartition("/")[2] in document["components"]["messages"]
+    for operation in document["operations"].values():
+        assert operation["channel"]["$ref"].removeprefix("#/channels/") in document["channels"]
+        inward = operation["channel"]["$ref"].startswith("#/channels/inbox-")
+        assert operation["action"] == ("receive" if inward else "send")
+    assert len(document["operations"]) == len(document["channels"])
+    for machine in (c.REGION_LOG, c.REGION_FACTS, c.LINKS, c.IDENTITY_LOG):
+        assert machine not in document["channels"]
 
 
 def test_asyncapi_names_every_message_that_a_tenant_meets() -> None:

@@ -11,14 +11,16 @@ from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 from confluent_kafka.admin import NewTopic
 
+from hub.bench import counting
 from hub.bench.counting import log_record
 from hub.contracts.codec import decode
 from hub.errors import PartitionCountChanged, WorldUnavailable
 from hub.local.kafka import KafkaCluster
-from hub.streams.carrier import position_of
+from hub.streams.carrier import Part, position_of
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.crash import EXIT_CRASH_POINT, CrashPoint
 from hub.streams.producer import Publisher, refuse_more
+from tests.contracts.world import REFERENCE
 from tests.streams.counting_worker import counting_reader, fold_everything
 
 pytestmark = pytest.mark.kafka
@@ -160,3 +162,21 @@ async def in_a_process(connection: Connection, stem: str, environment: dict[str,
         stderr=subprocess.DEVNULL,
     )
     return await asyncio.wait_for(worker.wait(), 60)
+
+
+async def test_a_slow_snapshot_makes_the_next_one_wait_only_while_there_is_work() -> None:
+    """Its share of the time is bounded for the sake of what waits to be folded, and at rest nothing does."""
+    part = Part(
+        counting.fold("log", "facts", "snapshots"),
+        counting.fold("log", "facts", "snapshots").machine(REFERENCE, 0),
+        TopicPartition("log", 0),
+        Connection("127.0.0.1:1", "nobody", "secret"),
+        "group",
+    )
+    part.machine.next = 5
+    part._folded_s, part._interval_over_s, part._next_snapshot_s = 100.0, 103.0, 140.0
+    assert [part.is_due(now) for now in (100.5, 102.0, 103.0, 139.0)] == [False, False, True, True]
+    part._folded_s = 138.5
+    assert [part.is_due(now) for now in (139.0, 139.6, 140.0)] == [False, True, True]
+    part.machine.next = 0
+    assert not part.is_due(1000.0)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import redis
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
+from prometheus_client import REGISTRY
 
 from hub.contracts.codec import encode
 from hub.domain import facts as f
@@ -128,6 +130,20 @@ async def test_a_fact_that_was_published_twice_counts_once(redis_url: str) -> No
     await again.handle({SOURCE: records(RECEIPT, RECEIPT, start=3, positions=[6, 7])})
     assert held(redis_url).hget(COUNTS, "receipts/accepted/applied") == "3"
     await again.close()
+
+
+async def test_every_receipt_is_counted_by_its_code_for_whoever_watches(redis_url: str) -> None:
+    """What a region refuses has no dead letter, so this is where it shows."""
+
+    def counted() -> float:
+        return REGISTRY.get_sample_value("hub_receipts_total", {"outcome": "refused", "code": "no_mandate"}) or 0.0
+
+    before = counted()
+    model, _ = await loaded(redis_url)
+    refused = replace(RECEIPT, outcome=ReceiptOutcome.REFUSED, code="no_mandate")
+    await model.handle({SOURCE: records(refused, RECEIPT, refused, refused, positions=[5, 6, 7, 7])})
+    assert counted() == before + 2
+    await model.close()
 
 
 async def test_after_a_flush_it_is_built_anew(redis_url: str) -> None:

@@ -53,8 +53,12 @@ ACCESS: Final[tuple[tuple[str, set[str], set[str]], ...]] = (
     ("match-snapshots", {"hub-duplicates"}, {"hub-duplicates", AUDITOR}),
     ("control", set(), {*HUB, "clock"}),
     ("alerts", {"hub-delivery"}, {"ops", "hub-webhooks", AUDITOR}),
-    ("region-status|in-force", {"hub-delivery"}, {*(TENANTS - {"clock", "operator"}), "hub-delivery", AUDITOR}),
-    (r"inbox\.([^.]+)", {OWN}, {"hub-intake", AUDITOR}),
+    (
+        "region-status|region-shares|in-force",
+        {"hub-delivery"},
+        {*(TENANTS - {"clock", "operator"}), "hub-delivery", AUDITOR},
+    ),
+    (r"inbox\.([^.]+)", {OWN}, {OWN, "hub-intake", AUDITOR}),
     (r"inbox\.([^.]+)\.dlq", {"hub-intake"}, {OWN, AUDITOR}),
     (r"out\.[^.]+\.([^.]+)", {"hub-delivery"}, {OWN, AUDITOR}),
 )

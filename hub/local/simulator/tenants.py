@@ -4,7 +4,8 @@ The clients are stock confluent-kafka: what works here works for a vendor who ha
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
@@ -20,11 +21,12 @@ QUEUE_WAIT_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How one user reaches the brokers."""
+    """How one user reaches the brokers. `more`: settings of the client (TLS)."""
 
     bootstrap_servers: str
     user: str
     password: str
+    more: Mapping[str, str] = field(default_factory=dict)
 
     def config(self) -> dict[str, Any]:
         """Settings of a stock client."""
@@ -36,6 +38,7 @@ class Login:
             "sasl.password": self.password,
             "client.id": self.user,
             "log_level": 3,
+            **self.more,
         }
 
 
@@ -141,8 +144,13 @@ class TenantClient:
             self._consumer.close()
 
 
-def connect(reference: Reference, bootstrap_servers: str, passwords: Mapping[str, str]) -> dict[TenantId, TenantClient]:
-    """A client for every tenant of the tables."""
+def connect(
+    reference: Reference,
+    bootstrap_servers: str,
+    passwords: Mapping[str, str],
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> dict[TenantId, TenantClient]:
+    """A client for every tenant of the tables. `more`: settings of the clients (TLS)."""
     readable: dict[str, list[str]] = {row.tenant: [] for row in reference.tenants}
     facts = {row.topic for row in OUTPUTS.values() if row.audience is not Audience.INTERNAL}
     for topic in topics_for(reference):
@@ -152,7 +160,7 @@ def connect(reference: Reference, bootstrap_servers: str, passwords: Mapping[str
                     readable[reader].append(topic.name)
     return {
         row.tenant: TenantClient(
-            row.tenant, Login(bootstrap_servers, row.tenant, passwords[row.tenant]), readable[row.tenant]
+            row.tenant, Login(bootstrap_servers, row.tenant, passwords[row.tenant], more), readable[row.tenant]
         )
         for row in reference.tenants
     }
