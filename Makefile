@@ -4,6 +4,7 @@ PYTHON ?= python3.11
 ARGS ?=
 BIN := .venv/bin
 STAMP := .venv/.complete
+BENCH_STAMP := .venv-bench/.complete
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -36,8 +37,14 @@ check: $(STAMP) ## lint, format, types, imports, and everything generated agains
 	$(BIN)/hub schemas check
 	$(BIN)/hub docs --check
 
-bench: $(STAMP) ## rates and latencies, beside a plain agent and a bare loop on the same broker
+bench: $(STAMP) $(BENCH_STAMP) ## rates and latencies, each beside a yardstick measured in the same run
 	@$(BIN)/hub bench $(ARGS)
+
+# anonlink and Splink, in an environment of their own. What cannot be had is said, and its rows stand without them.
+$(BENCH_STAMP): requirements-bench.lock
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock \
+		&& touch $@ || echo "bench: anonlink and Splink could not be installed; matching is measured without them" >&2
 
 chaos: $(STAMP) ## faults against the whole hub on three brokers; everything that there is without ARGS
 	@$(BIN)/python -m tests.rig $(if $(ARGS),$(ARGS),--everything)
@@ -61,4 +68,6 @@ lock: ## compile requirements.lock, and the image's part of it, anew from pyproj
 		--python-version 3.11 --custom-compile-command "make lock" --upgrade --quiet -o requirements.lock
 	.venv-lock/bin/uv pip compile pyproject.toml -c requirements.lock --generate-hashes --no-emit-index-url --no-annotate \
 		--python-version 3.11 --custom-compile-command "make lock" --quiet -o requirements-image.lock
+	.venv-lock/bin/uv pip compile requirements-bench.in --generate-hashes --no-emit-index-url --no-annotate \
+		--python-version 3.11 --custom-compile-command "make lock" --upgrade --quiet -o requirements-bench.lock
 	rm -rf .venv-lock

@@ -116,8 +116,7 @@ class Matcher:
             state.count("not_comparable")
         if ref.version < row.version or ref.version <= row.encoded_version:
             return []
-        refused = Submitted(ref.version, ref.region, None)
-        if refused in row.pending:
+        if row.pending and (refused := Submitted(ref.version, ref.region, None)) in row.pending:
             row.pending = _without_first(row.pending, refused)
             return self._rest_of(state, number, row)
         if ref.version == row.version and row.status == _ACTIVE:
@@ -367,17 +366,14 @@ class Matcher:
     def _encode(self, state: MatchState, number: int, row: Row, encoding: Encoding) -> list[Outcome]:
         """An active record gets its encoding: pair it, and keep of its links those that still hold."""
         row.encoded_version = row.version
+        replaced = bool(row.encodings) and self._make_room(state, number, row, encoding)
         if encoding in row.encodings:
             state.put_row(number, row)
             return []
-        gone = [old for old in row.encodings if old.epoch == encoding.epoch]
-        kept = [old for old in row.encodings if old.epoch != encoding.epoch]
-        dropped = kept[: len(kept) - (ENCODINGS_MAX - 1)] if len(kept) >= ENCODINGS_MAX else []
-        self._leave_blocks(state, number, [*gone, *dropped])
-        row.encodings = sorted([*[old for old in kept if old not in dropped], encoding], key=lambda one: one.epoch)
+        row.encodings = sorted([*row.encodings, encoding], key=lambda one: one.epoch)
         matches = self._pair(state, number, row, encoding)
         out: list[Outcome] = []
-        if gone:
+        if replaced:
             still = {match.other for match in matches}
             for linked in list(row.links):
                 if linked.other not in still:
@@ -388,6 +384,17 @@ class Matcher:
         if matches:
             out += self._link_through(state, number)
         return out
+
+    def _make_room(self, state: MatchState, number: int, row: Row, encoding: Encoding) -> bool:
+        """Drop what an encoding replaces, and the oldest epoch beyond the bound; whether it replaces one."""
+        if encoding in row.encodings:
+            return False
+        gone = [old for old in row.encodings if old.epoch == encoding.epoch]
+        kept = [old for old in row.encodings if old.epoch != encoding.epoch]
+        dropped = kept[: max(0, len(kept) - (ENCODINGS_MAX - 1))]
+        self._leave_blocks(state, number, [*gone, *dropped])
+        row.encodings = kept[len(dropped) :]
+        return bool(gone)
 
     def _link_through(self, state: MatchState, number: int) -> list[Outcome]:
         """Records that share no block may still be one client's, when a third record links them strongly."""
@@ -581,6 +588,8 @@ _NO_FILTERS: Final = bytes(FILTER_BYTES)
 def _queued(pending: Sequence[Submitted], one: Submitted) -> list[Submitted]:
     """With one more, by version and then as they came. Beyond the bound the lowest version goes; among equal versions
     the last, since a region takes the first that it can and calls the others a conflict."""
+    if not pending:
+        return [one]
     queue = sorted([*pending, one], key=lambda waiting: waiting.version)
     if len(queue) > PENDING_MAX:
         lowest = queue[0].version
@@ -590,14 +599,10 @@ def _queued(pending: Sequence[Submitted], one: Submitted) -> list[Submitted]:
 
 def _first_of(pending: Sequence[Submitted], ref: RecordRef) -> Submitted | None:
     """What a settlement speaks of: a region judges the submissions of a version in the order in which they came."""
-    return next(
-        (
-            waiting
-            for waiting in pending
-            if waiting.version == ref.version and waiting.region == ref.region and waiting.encoding is not None
-        ),
-        None,
-    )
+    for waiting in pending:
+        if waiting.version == ref.version and waiting.region == ref.region and waiting.encoding is not None:
+            return waiting
+    return None
 
 
 def _without_first(pending: Sequence[Submitted], one: Submitted) -> list[Submitted]:
