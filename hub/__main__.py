@@ -333,6 +333,26 @@ def match_evaluate(
     _say(evaluate_file(file, pairs), as_json)
 
 
+@match_app.command("train")
+def match_train(
+    dump: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")],
+    name: Annotated[str, typer.Option(help="Name of the new model, never used before.")],
+    tenant: Annotated[str, typer.Option(help="The operator's tenant, whose password HUB_CREDENTIALS_FILE holds.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Learn a match model from what the fold has counted; with --tenant, publish it so that the hub adopts it."""
+    from dataclasses import asdict
+
+    from hub.connectors.inbox import send_to_inbox
+    from hub.domain.identifiers import TenantId
+    from hub.match_evaluation.train_dump import train_from_dump
+    from hub.settings import Settings
+
+    event, compared = train_from_dump(dump, name)
+    sent = send_to_inbox(TenantId(tenant), [event], Settings()) if tenant else 0
+    _say({"model": name, "pairs_compared": compared, "sent": sent, "event": asdict(event)}, as_json)
+
+
 @app.command()
 def docs(
     check: Annotated[bool, typer.Option("--check", help="Only say what is not as the catalogue has it.")] = False,

@@ -78,10 +78,13 @@ def due_dates(table: Table) -> list[date]:
 
 def across_per_within(table: Table) -> float | None:
     """Pairs of records at two sources for each pair at one; None for a single source."""
-    if not table.several_sources:
-        return None
-    within = sum(size * (size - 1) // 2 for size in Counter(table.sources).values())
-    total = len(table.sources) * (len(table.sources) - 1) // 2
+    return ratio_of_pairs(tuple(Counter(table.sources).values())) if table.several_sources else None
+
+
+def ratio_of_pairs(sizes: Sequence[int]) -> float:
+    """The same from how many records each provider has."""
+    within = sum(size * (size - 1) // 2 for size in sizes)
+    total = sum(sizes) * (sum(sizes) - 1) // 2
     return (total - within) / max(1, within)
 
 
