@@ -6,9 +6,14 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from hub.local.kafka import KafkaCluster
 from hub.local.valkey import Valkey, ValkeyUser
+
+# No example fails for taking long: on a busy machine that says nothing about the code.
+settings.register_profile("hub", deadline=None)
+settings.load_profile("hub")
 
 
 @pytest.fixture(scope="session")
