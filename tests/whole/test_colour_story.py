@@ -113,3 +113,11 @@ def test_a_provider_that_declares_its_carers_everywhere_is_noticed(seed: int) ->
 def test_a_story_is_told_by_its_begin_its_end_and_what_lies_between_in_order(history: list[str], told: bool) -> None:
     """The threat of red is no red."""
     assert goes_through(history, colour_story.COLOURS) is told
+
+
+@pytest.mark.parametrize(("clients", "expected"), [(60, False), (500, False), (CLIENTS, True)])
+def test_of_a_nation_where_one_birth_decides_a_colour_no_story_is_expected(clients: int, expected: bool) -> None:
+    """A run with a handful of clients is not called unsound for what it cannot show."""
+    nation = national.build(1, clients)
+    told = [message.told for _, message in colour_story.coordinator(nation.areas[0], nation) if message.told]
+    assert bool(told) is expected

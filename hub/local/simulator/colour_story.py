@@ -21,6 +21,8 @@ SHORT_DAY, SHORT_CONFIRMED_DAY = 13, 14
 WELL_DAY = 20
 ENDS_DAY = 40
 """Red and orange are left after a fortnight each at most: what a run shorter than this cannot show is not expected."""
+CLIENTS_MIN: Final = 300
+"""Clients per region below which a single birth decides a colour: so small a nation tells no story to be expected."""
 HOURS_PERMILLE: Final = {DIP_DAY: 800, SHORT_DAY: 350}
 """What is left of the hours that a provider's own clients would take at the mean: below it, then below minimal care."""
 COLOURS: Final = ("green", "orange", "red", "green")
@@ -62,7 +64,7 @@ def vol_id(provider: Agb, region: RegionCode) -> RecordId:
 
 def coordinator(area: Area, nation: Nation) -> Iterator[tuple[int, Message]]:
     """What the coordinator of the region says, day by day."""
-    whole = nation.days >= ENDS_DAY
+    whole = nation.days >= ENDS_DAY and len(nation.clients) >= CLIENTS_MIN * len(nation.areas)
     told = Told("colour_story", (area.region,), expected=APPLIED, colours=COLOURS) if whole else None
     for version, day in enumerate((CONFIRMED_DAY, SHORT_CONFIRMED_DAY), start=1):
         if day == SHORT_CONFIRMED_DAY:
