@@ -275,7 +275,7 @@ def snapshots_deleted(chaos: Chaos, plan: Planned) -> float:
     """An operator deletes the snapshots of both folds, and makes the topics anew when the workers complain."""
     topics = [catalogue.REGION_SNAPSHOTS, catalogue.MATCH_SNAPSHOTS]
     chaos.burst()
-    _delete_topics(chaos, topics)
+    delete_topics(chaos, topics)
     for name in (*chaos.stand.of_kind("region"), *chaos.stand.of_kind("duplicates")):
         chaos.pid(name)
         chaos.stand.workers.kill(name)
@@ -326,7 +326,7 @@ def partition_count(chaos: Chaos, plan: Planned) -> float:
         stand.workers.kill(name)
     if not chaos.meanwhile(CRASH_WAIT_S, until=lambda: _told(stand.folder / "output.jsonl", said) > before):
         raise RuntimeError(f"no worker refused although {said}")
-    _delete_topics(chaos, [topic])
+    delete_topics(chaos, [topic])
     stand.provision()
     restored = time.monotonic()
     _wait_written(chaos, [topic])
@@ -427,7 +427,8 @@ def _fill(ballast: Path) -> None:
                 continue
 
 
-def _delete_topics(chaos: Chaos, topics: list[str]) -> None:
+def delete_topics(chaos: Chaos, topics: list[str]) -> None:
+    """Delete topics, and wait until the cluster knows."""
     admin = chaos.stand.admin
     for asked in admin.delete_topics(topics, operation_timeout=30).values():
         asked.result()

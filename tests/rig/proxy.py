@@ -36,6 +36,8 @@ from hub.local.processes import Child, remove_folder, scratch_folder, spawn
 ANY: Final = "*"
 CLIENT: Final = "client"
 START_S: Final = 15.0
+LOOK_S: Final = 0.02
+"""How long new connections are gathered before one look at whose they are."""
 _RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)
 """SO_LINGER with no time: the close is an RST, as when a machine has forgotten the connection."""
 
@@ -195,6 +197,7 @@ class _Pair:
         self._connecting = asyncio.ensure_future(self._connect())
 
     async def _connect(self) -> None:
+        await self.network.identify(self)
         self.rule = self.network.rule_for(self)
         if self.rule is not None and self.rule.what == "reset":
             self.reset()
@@ -294,22 +297,38 @@ class _Network:
         self.pairs: set[_Pair] = set()
         self.rules: list[Rule] = []
         self.pids: dict[str, int] = {}
+        self._scan: asyncio.Task[dict[tuple[int, int], str]] | None = None
+
+    async def identify(self, pair: _Pair) -> None:
+        """Find out who opened a connection, if a rule asks for it. One look serves all that were opened meanwhile.
+
+        A look each would drown the proxy in the very storm of connections that a reset brings about.
+        """
+        if not any(rule.source != ANY for rule in self.rules):
+            return
+        if self._scan is None:
+            self._scan = asyncio.ensure_future(self._look())
+        pair.source = self._in(await self._scan, pair)
+
+    async def _look(self) -> dict[tuple[int, int], str]:
+        await asyncio.sleep(LOOK_S)
+        self._scan = None
+        return owners(self.pids)
 
     def rule_for(self, pair: _Pair) -> Rule | None:
         for rule in self.rules:
             if rule.to not in (ANY, pair.link.to) or rule.listener not in (ANY, pair.link.listener):
                 continue
-            if rule.source != ANY and rule.source != self._source(pair):
+            if rule.source not in (ANY, pair.source or CLIENT):
                 continue
             return rule
         return None
 
-    def _source(self, pair: _Pair) -> str:
-        if pair.source is None:
-            transport = pair.caller.transport
-            peer = None if transport is None else transport.get_extra_info("peername")
-            pair.source = CLIENT if peer is None else owner(peer[1], pair.link.port, self.pids)
-        return pair.source
+    @staticmethod
+    def _in(found: Mapping[tuple[int, int], str], pair: _Pair) -> str:
+        transport = pair.caller.transport
+        peer = None if transport is None else transport.get_extra_info("peername")
+        return CLIENT if peer is None else found.get((peer[1], pair.link.port), CLIENT)
 
     async def control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
@@ -339,32 +358,36 @@ class _Network:
     def _rules(self, rules: list[Rule], pids: Mapping[str, int]) -> int:
         self.rules, self.pids = rules, dict(pids)
         touched = 0
+        found = owners(self.pids) if any(rule.source != ANY for rule in rules) else None
         for pair in list(self.pairs):
+            if found is not None:
+                pair.source = self._in(found, pair)
             rule = self.rule_for(pair)
             touched += rule is not None
             pair.apply(rule)
         return touched
 
 
-def owner(port: int, towards: int, pids: Mapping[str, int]) -> str:
-    """Whose process holds the loopback connection from `port` to `towards`: a name of `pids`, or CLIENT."""
-    ours, theirs = f":{port:04X}", f":{towards:04X}"
-    inode = None
+def owners(pids: Mapping[str, int]) -> dict[tuple[int, int], str]:
+    """Loopback connections, as (own port, port at the other end), of the processes that `pids` names."""
+    handles: dict[str, str] = {}
+    for name, pid in pids.items():
+        try:
+            with os.scandir(f"/proc/{pid}/fd") as found:
+                handles |= {_points_at(handle.path): name for handle in found}
+        except OSError:  # the process is gone
+            continue
+    ports: dict[tuple[int, int], str] = {}
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):  # Java speaks IPv4 through sockets of the other kind
         for line in Path(table).read_text().splitlines()[1:]:
             fields = line.split()
-            if fields[1].endswith(ours) and fields[2].endswith(theirs):
-                inode = f"socket:[{fields[9]}]"
-    if inode is None:
-        return CLIENT
-    for name, pid in pids.items():
-        try:
-            with os.scandir(f"/proc/{pid}/fd") as handles:
-                if any(_points_at(handle.path) == inode for handle in handles):
-                    return name
-        except OSError:
-            continue
-    return CLIENT
+            if (holder := handles.get(f"socket:[{fields[9]}]")) is not None:
+                ports[_port(fields[1]), _port(fields[2])] = holder
+    return ports
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2], 16)
 
 
 def _points_at(path: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.rig.proxy import CLIENT, Proxy, Rule, owner
+from tests.rig.proxy import CLIENT, Proxy, Rule, owners
 
 
 @contextmanager
@@ -168,5 +168,20 @@ def test_the_owner_of_a_connection_is_found_by_its_socket(link: tuple[Proxy, int
     proxy, port = link
     with dial(port) as wire:
         here = wire.getsockname()[1]
-        assert owner(here, port, {"1": proxy.pid, "2": os.getpid()}) == "2"
-        assert owner(here, port, {"1": proxy.pid}) == CLIENT
+        assert owners({"1": proxy.pid, "2": os.getpid()})[here, port] == "2"
+        assert (here, port) not in owners({"1": proxy.pid})
+
+
+def test_a_rule_for_a_source_also_meets_connections_made_under_it(link: tuple[Proxy, int]) -> None:
+    """The many that come back at once after a reset, too."""
+    import os
+
+    proxy, port = link
+    proxy.rule(Rule("reset", source="2"), nodes={1: proxy.pid, 2: os.getpid()})
+    for _ in range(50):
+        with dial(port) as refused, pytest.raises(ConnectionError):
+            assert asks(refused, b"x") == b"x", "a reset may also show as an end without bytes"
+            raise ConnectionError
+    proxy.rule(Rule("reset", source=CLIENT), nodes={2: os.getpid()})
+    with dial(port) as ours:
+        assert asks(ours, b"x") == b"x"
