@@ -312,6 +312,8 @@ EVERYTHING: Final = (
     *((f"every fault, seed {seed}", ["-m", "tests.rig", "--slice", "--seed", str(seed)]) for seed in (101, 102, 103)),
     ("the chaos tests", ["-m", "pytest", "-q", "-m", "chaos", "tests/chaos"]),
     ("the simulator", ["-m", "tests.simulation", "--seeds", "10000", "--bugs", "all"]),
+    ("seeds on the real broker", ["-m", "pytest", "-q", "-m", "chaos", "tests/simulation"]),
+    ("the fuzzing", ["-m", "tests.fuzz", "--runs", "1000000"]),
 )
 """What `make chaos` takes, each in a process of its own."""
 

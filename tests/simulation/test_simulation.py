@@ -6,6 +6,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,12 @@ def test_a_seed_is_one_run_in_every_process() -> None:
         program = [sys.executable, "-m", "tests.simulation", "--show", "5"]
         told.add(subprocess.run(program, env={**os.environ, "PYTHONHASHSEED": salt}, capture_output=True).stdout)
     assert len(told) == 1 and b"digest" in told.pop()
+
+
+def test_the_document_names_every_bug() -> None:
+    """Who reads what is promised must see what was tried."""
+    told = (Path(__file__).parents[2] / "docs" / "chaos.md").read_text("utf-8")
+    assert [name for name in BUGS if f"`{name}`" not in told] == []
 
 
 def test_every_fault_is_drawn_within_a_few_seeds() -> None:
