@@ -8,7 +8,7 @@ BENCH_STAMP := .venv-bench/.complete
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check bench chaos chaos-slice audit lock format
+.PHONY: help setup run test check bench chaos chaos-slice golden audit lock format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ chaos: $(STAMP) ## faults against the whole hub on three brokers; everything tha
 chaos-slice: $(STAMP) ## the part of it that CI takes: every fault once, 500 simulator seeds, every seeded bug
 	@$(BIN)/python -m tests.rig --slice $(ARGS)
 	@[ ! -d tests/simulation ] || $(BIN)/python -m tests.simulation --seeds 500 --bugs all
+
+golden: $(STAMP) ## freeze a log of this release with its facts; every later release must make the same of it
+	@$(BIN)/python -m tests.golden.golden_log
 
 audit: $(STAMP) ## known vulnerabilities in requirements.lock; asks a service on the internet
 	$(BIN)/pip-audit --require-hashes -r requirements.lock

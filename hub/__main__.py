@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 schemas_app = typer.Typer(no_args_is_help=True, help="The Avro schemas and their ids.")
 topics_app = typer.Typer(no_args_is_help=True, help="Topics, users and access rules of a cluster.")
+generation_app = typer.Typer(no_args_is_help=True, help="Generations of the logs.")
 audit_app = typer.Typer(no_args_is_help=True, help="Check the hub by refolding its log.")
 statements_app = typer.Typer(no_args_is_help=True, help="Fair-share statements as documents.")
 edge_app = typer.Typer(no_args_is_help=True, help="What runs at the provider.")
@@ -27,6 +28,7 @@ config_app = typer.Typer(no_args_is_help=True, help="What this process would be 
 for group, name in (
     (schemas_app, "schemas"),
     (topics_app, "topics"),
+    (generation_app, "generation"),
     (audit_app, "audit"),
     (statements_app, "statements"),
     (edge_app, "edge"),
@@ -213,6 +215,26 @@ def topics_apply(
     )
 
 
+@generation_app.command("open")
+def generation_open(
+    tables: Annotated[Path, typer.Argument(exists=True, help="Tables (JSON) of the next generation.")],
+    credentials: Annotated[
+        Path, typer.Option(exists=True, help="Passwords by principal (JSON), the administrator's among them.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Close the generation in force, carry its state over, and open the next; run again if interrupted."""
+    from dataclasses import asdict
+
+    from hub.contracts.tables import load
+    from hub.local.generation import open_generation
+    from hub.settings import Settings
+
+    words = json.loads(credentials.read_text("utf-8"))
+    say = (lambda line: None) if as_json else typer.echo
+    _say(asdict(open_generation(Settings().bootstrap_servers, words, load(tables), say=say)), as_json)
+
+
 @app.command()
 def dump(folder: Path) -> None:
     """Write every topic that the auditor may read, and the tables, to a folder."""
@@ -225,6 +247,24 @@ def dump(folder: Path) -> None:
 
     with progress(Console(stderr=True), not sys.stderr.isatty()) as tell:
         dump_cluster(folder, tell=lambda done, whole: tell("topics", done, whole))
+
+
+@app.command()
+def doctor(
+    credentials: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Passwords (JSON); HUB_CREDENTIALS_FILE when left out."),
+    ] = None,
+    stack: Annotated[
+        Path | None, typer.Option(exists=True, help="File that a running `hub demo` names: looks at that hub.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look at a running hub: what is wrong, and the one next step. Exit code 0: nothing."""
+    from hub.doctor.report import report, stack_from_file, stack_from_settings
+
+    found = stack_from_file(stack) if stack is not None else stack_from_settings(credentials)
+    raise SystemExit(report(found, as_json, typer.echo))
 
 
 @audit_app.command("verify")

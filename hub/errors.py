@@ -29,5 +29,11 @@ class RulesUnknown(HubError):
     """A log or a snapshot speaks of rules that this release does not know. The worker stops; nothing is lost."""
 
 
+class TablesReplaced(HubError):
+    """Another version of the tables is in force than this process works by. It stops and starts again with that."""
+
+    exit_code = 4
+
+
 class PartitionCountChanged(HubError):
     """A log topic has another number of partitions than its tables say. Nothing is read until that is mended."""

@@ -50,6 +50,7 @@ READ_MODEL_BEHIND: Final = _event("read_model_behind", logging.WARNING, "partiti
 WEBHOOK_GIVEN_UP: Final = _event("webhook_given_up", logging.ERROR, "endpoint", "offset")
 WEBHOOK_GONE: Final = _event("webhook_gone", logging.ERROR, "endpoint")
 DAY_SENT: Final = _event("day_sent", logging.INFO, "date")
+TABLES_REPLACED: Final = _event("tables_replaced", logging.WARNING, "roles", "reason")
 LOOP_HANGS: Final = _event("loop_hangs", logging.CRITICAL, "seconds")
 NO_PROGRESS: Final = _event("no_progress", logging.CRITICAL, "role", "seconds", "backlog")
 TENANT_REQUEST: Final = _event("tenant_request", logging.INFO, "tenant", "status", "record", "seconds")

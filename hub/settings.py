@@ -68,8 +68,6 @@ class Settings(BaseSettings):
     """JSON object {principal: password}, readable by this process alone."""
     webhooks_file: Path | None = None
     """JSON list of receivers of alerts (hub/connectors/webhooks.py); it holds secrets, so for this process alone."""
-    generation: int = Field(default=1, ge=1)
-    """Generation of the logs that this process works on."""
     health_port: int | None = Field(default=None, ge=0, le=65535)
     """Port of /livez, /readyz and /metrics; 0 takes a free one, none leaves them off."""
     health_host: str = "127.0.0.1"

@@ -12,15 +12,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from hub.contracts import tables
-from hub.contracts.catalogue import REGION_LOG
+from hub.contracts import control, tables
+from hub.contracts.catalogue import CONTROL, IDENTITY_LOG, REGION_LOG, of_generation
+from hub.contracts.codec import decode, type_name
+from hub.domain.events import StateCarried
 from hub.domain.reference import Reference
 from hub.errors import HubError, UsageError
 from hub.streams.folds import FOLDS, Fold
@@ -28,6 +30,7 @@ from hub.streams.machine import FactRecord, LogRecord, Machine, Marker, marker_k
 
 SIDE_BY_SIDE_BYTES_MIN: Final = 4_000_000
 """A smaller log is refolded before other processes have started."""
+_CARRIED: Final = type_name(StateCarried)
 DIFFERENCES_MAX: Final = 20
 """How many differences are told; the first is the one to look at."""
 
@@ -130,31 +133,39 @@ def reference_of(dump: Path) -> Reference:
 def verify_dump(dump: Path, tell: Callable[[int, int], None] = lambda done, whole: None) -> Verdict:
     """Refold every log of a dump and compare it with the facts and snapshots beside it, partitions side by side.
 
+    Of every generation whose logs were dumped; a later one must begin with the state that the one before left.
     `tell` hears (partitions done, of how many). UsageError when the folder is no whole dump.
     """
     reference = reference_of(dump)
-    for fold in FOLDS.values():
+    now = [fold.in_generation(reference.generation) for fold in FOLDS.values()]
+    for fold in now:
         if not (dump / "topics" / f"{fold.log_topic}.jsonl").exists():
             raise UsageError(
                 f"found no topics/{fold.log_topic}.jsonl in {dump}, without which nothing can be said; dump again"
             )
-    jobs = [(fold.name, number) for fold in FOLDS.values() for number in range(_partitions(fold, reference))]
-    if (dump / "topics" / f"{REGION_LOG}.jsonl").stat().st_size < SIDE_BY_SIDE_BYTES_MIN:
-        alone = [_strays(dump, reference)]
+    jobs = [
+        (fold.name, generation, number)
+        for generation in range(1, reference.generation + 1)
+        for fold in FOLDS.values()
+        for number in _partitions(dump, fold.in_generation(generation), reference)
+    ]
+    around, log = _around(dump, reference), of_generation(REGION_LOG, reference.generation)
+    if (dump / "topics" / f"{log}.jsonl").stat().st_size < SIDE_BY_SIDE_BYTES_MIN:
+        alone = [around]
         for done, job in enumerate(jobs, 1):
             alone.append(verify_partition(dump, *job))
             tell(done, len(jobs))
         return _joined(alone)
     with contextlib.ExitStack() as running:
         others = [running.enter_context(_beside(dump, *job)) for job in jobs[1:]]
-        verdicts = [_strays(dump, reference), verify_partition(dump, *jobs[0])]
+        verdicts = [around, verify_partition(dump, *jobs[0])]
         for done, (job, process) in enumerate(zip(jobs[1:], others, strict=True), 1):
             tell(done, len(jobs))
             assert process.stdout is not None
             told = process.stdout.read()
             if process.wait():
                 raise HubError(
-                    f"the refold of {job[0]}, partition {job[1]}, ended with status {process.returncode}; see above"
+                    f"the refold of {job[0]}, partition {job[2]}, ended with status {process.returncode}; see above"
                 )
             verdicts.append(msgspec.json.decode(told, type=Verdict))
     tell(len(jobs), len(jobs))
@@ -162,13 +173,13 @@ def verify_dump(dump: Path, tell: Callable[[int, int], None] = lambda done, whol
 
 
 @contextlib.contextmanager
-def _beside(dump: Path, fold_name: str, partition: int) -> Iterator["subprocess.Popen[bytes]"]:
+def _beside(dump: Path, fold_name: str, generation: int, partition: int) -> Iterator["subprocess.Popen[bytes]"]:
     """A refold in a program of its own, that ends with us: it watches its standard input, which we hold open.
 
     No fork: whoever calls may hold threads of a Kafka client, which a fork would copy in any state. A session of its
     own, so that Ctrl-C comes to us alone.
     """
-    program = [sys.executable, "-m", "hub.audit.verify", str(dump), fold_name, str(partition)]
+    program = [sys.executable, "-m", "hub.audit.verify", str(dump), fold_name, str(generation), str(partition)]
     pipe = subprocess.PIPE
     with subprocess.Popen(program, stdin=pipe, stdout=pipe, start_new_session=True) as process:  # noqa: S603
         try:
@@ -177,30 +188,92 @@ def _beside(dump: Path, fold_name: str, partition: int) -> Iterator["subprocess.
             process.kill()
 
 
-def _partitions(fold: Fold, reference: Reference) -> int:
-    return reference.log_partitions if fold.log_topic == REGION_LOG else 1
+def _partitions(dump: Path, fold: Fold, reference: Reference) -> list[int]:
+    """Those of the tables; of a generation before, those in which anything stands: its tables are not in force."""
+    if fold.log_topic == of_generation(REGION_LOG, reference.generation):
+        return list(range(reference.log_partitions))
+    if fold.log_topic == of_generation(IDENTITY_LOG, reference.generation):
+        return [0]
+    topics = (fold.log_topic, fold.facts_topic, fold.snapshots_topic)
+    return sorted({partition for topic in topics for partition, _, _ in _lines(dump, topic)})
 
 
-def _strays(dump: Path, reference: Reference) -> Verdict:
-    """Records beyond the partitions of the tables: no worker reads them, but somebody else might believe them."""
+def _around(dump: Path, reference: Reference) -> Verdict:
+    """What no partition shows alone: strays, unsound tables, a generation that begins with another state."""
     verdict = Verdict()
-    for fold in FOLDS.values():
-        count = _partitions(fold, reference)
-        for topic in (fold.log_topic, fold.facts_topic, fold.snapshots_topic):
-            for partition, offset, _ in _lines(dump, topic):
-                if partition >= count:
-                    place, said = f"{partition}/{offset}", f"none beyond the {count} partition(s) of the tables"
-                    verdict.tell(Difference(topic, place, "a record", said))
+    for difference in (*_strays(dump, reference), *_unsound_tables(dump, reference), *_uncarried(dump, reference)):
+        verdict.tell(difference)
     return verdict
 
 
-def verify_partition(dump: Path, fold_name: str, partition: int) -> Verdict:
+def _strays(dump: Path, reference: Reference) -> Iterator[Difference]:
+    """Records beyond the partitions of the tables: no worker reads them, but somebody else might believe them."""
+    for fold in (fold.in_generation(reference.generation) for fold in FOLDS.values()):
+        count = len(_partitions(dump, fold, reference))
+        for topic in (fold.log_topic, fold.facts_topic, fold.snapshots_topic):
+            for partition, offset, _ in _lines(dump, topic):
+                if partition >= count:
+                    said = f"none beyond the {count} partition(s) of the tables"
+                    yield Difference(topic, f"{partition}/{offset}", "a record", said)
+
+
+def _unsound_tables(dump: Path, reference: Reference) -> Iterator[Difference]:
+    """What the control topic says must be sound, and what the dump was made under."""
+    rows = list(read_topic(dump, CONTROL))
+    if not rows:
+        return
+    try:
+        found = control.read(control.ControlRecord(row.key, row.value, row.timestamp) for row in rows).reference
+    except HubError as problem:
+        yield Difference(CONTROL, "tables in force", str(problem), "tables that follow those before them")
+        return
+    if tables.render(found) != tables.render(reference):
+        yield Difference(CONTROL, "tables in force", f"version {found.version}", f"version {reference.version}")
+
+
+def _uncarried(dump: Path, reference: Reference) -> Iterator[Difference]:
+    """Where a generation does not begin with what the one before left, as far as both were dumped whole."""
+    for generation in range(2, reference.generation + 1):
+        for fold in FOLDS.values():
+            former, later = fold.in_generation(generation - 1), fold.in_generation(generation)
+            left = _left(dump, former, replace(reference, generation=generation - 1))
+            if left is None:
+                continue
+            carried = {
+                (row.key, event.part): event.content
+                for row in read_topic(dump, later.log_topic)
+                if row.headers.get("ce_type") == _CARRIED
+                and isinstance(event := decode(row.value or b""), StateCarried)
+            }
+            for region, part in sorted(left.keys() | carried.keys()):
+                was, now = left.get((region, part), b""), carried.get((region, part), b"")
+                if was != now:
+                    yield Difference(later.log_topic, f"{region}/{part}", _short(now), _short(was))
+
+
+def _left(dump: Path, fold: Fold, reference: Reference) -> dict[tuple[str, str], bytes] | None:
+    """Every part of every region at the end of a generation; None where its logs were not dumped from the start."""
+    parts: dict[tuple[str, str], bytes] = {}
+    for partition in _partitions(dump, fold, reference):
+        log = list(read_topic(dump, fold.log_topic, partition))
+        if log and log[0].offset > 0:
+            return None
+        for number, (machine, _) in enumerate(refold(fold, reference, partition, log), 1):
+            if number == len(log):
+                for key, value in machine.snapshot().parts.items():
+                    _, region, part = key.decode().split("/", 2)
+                    parts[region, part] = value or b""
+    return parts or None
+
+
+def verify_partition(dump: Path, fold_name: str, generation: int, partition: int) -> Verdict:
     """Refold one partition of one log."""
-    fold, verdict = FOLDS[fold_name], Verdict()
+    fold, verdict = FOLDS[fold_name].in_generation(generation), Verdict()
     log, facts, snapshots = (
         list(read_topic(dump, topic, partition)) for topic in (fold.log_topic, fold.facts_topic, fold.snapshots_topic)
     )
-    _verify_partition(fold, reference_of(dump), partition, log, facts, snapshots, verdict)
+    reference = replace(reference_of(dump), generation=generation)
+    _verify_partition(fold, reference, partition, log, facts, snapshots, verdict)
     return verdict
 
 
@@ -332,4 +405,6 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.stdout.buffer.write(msgspec.json.encode(verify_partition(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))))
+    _folder, _fold, _generation, _number = sys.argv[1:]
+    _told = verify_partition(Path(_folder), _fold, int(_generation), int(_number))
+    sys.stdout.buffer.write(msgspec.json.encode(_told))

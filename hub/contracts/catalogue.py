@@ -293,10 +293,10 @@ _CARRIED: Final = (e.StateCarried, e.GenerationOpened)
 
 
 def former_topics(reference: Reference) -> Iterator[Topic]:
-    """Topics of the generation before: nobody writes them any more, the auditor reads them while they are kept."""
+    """Topics of the generation before: nobody writes them any more; whoever read them may while they are kept."""
     if reference.generation > 1:
         for topic in _logs(reference.log_partitions, reference.generation - 1):
-            yield replace(topic, writers=(), readers=(AUDITOR,))
+            yield replace(topic, writers=())
 
 
 def _logs(partitions: int, generation: int) -> Iterator[Topic]:
@@ -439,15 +439,31 @@ GROUPS: Final = {
 TRANSACTIONS: Final = {REGION: "hub.region", DUPLICATES: "hub.duplicates", DELIVERY: "hub.delivery"}
 
 
-def acls_for(reference: Reference) -> Iterator[Acl]:
-    """Every permission that a cluster with these tables must grant; what is not listed is refused."""
+def gone_by(reference: Reference, now_ms: int) -> frozenset[TenantId]:
+    """Tenants that ended before a time. For membership only: a set has no order."""
+    last = {row.tenant: row for row in reference.tenants if row.valid_from_ms <= now_ms}
+    return frozenset(row.tenant for row in last.values() if row.ended)
+
+
+def acls_for(reference: Reference, now_ms: int = 0) -> Iterator[Acl]:
+    """Every permission that a cluster with these tables must grant; what is not listed is refused.
+
+    A tenant that ended before `now_ms` may still read what it was told, and write nothing.
+    """
+    gone = gone_by(reference, now_ms)
     for topic in (*topics_for(reference), *former_topics(reference)):
         for writer in topic.writers:
+            if writer in gone:
+                continue
             yield Acl(writer, "topic", topic.name, False, "write")
             yield Acl(writer, "topic", topic.name, False, "describe")
         for reader in topic.readers:
             yield Acl(reader, "topic", topic.name, False, "read")
             yield Acl(reader, "topic", topic.name, False, "describe")
+    if reference.generation > 1:  # a former writer may still see that the topic is there: else it cannot end in order
+        for topic in _logs(reference.log_partitions, reference.generation - 1):
+            for writer in topic.writers:
+                yield Acl(writer, "topic", topic.name, False, "describe")
     for principal, groups in GROUPS.items():
         for group in groups:
             yield Acl(principal, "group", group, True, "read")

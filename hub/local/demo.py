@@ -87,6 +87,11 @@ class Stack:
     health: Mapping[str, str]
     passwords: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def stack_file(self) -> Path:
+        """How `hub doctor` finds this hub."""
+        return self.keys / "stack.json"
+
     def auditor(self) -> dict[str, Any]:
         """Settings of a client that may read everything and write nothing."""
         return {
@@ -171,6 +176,7 @@ def _run(options: DemoOptions, folder: Path, screen: Console, quiet: bool) -> Su
             _show(summary, stack.console_url)
         if not options.until_idle:
             screen.print(f"the page stays at {stack.console_url}; Ctrl-C ends everything")
+            screen.print(f"to look at its health: hub doctor --stack {stack.stack_file}", soft_wrap=True)
             with _quiet_end():
                 signal.pause()
     return summary
@@ -210,6 +216,7 @@ def start_hub(stack: Stack, reference: Reference, limits: Mapping[str, str] = Ma
     """
     kafka = stack.kafka
     stack.passwords = {name: secrets.token_hex(24) for name in catalogue.principals(reference)}
+    _write_stack_file(stack)
     apply(kafka.bootstrap, {**stack.passwords, kafka.admin_user: kafka.admin_password}, reference)
     for name, roles in ROLES.items():
         keys = stack.keys / f"{name}.json"
@@ -226,6 +233,19 @@ def start_hub(stack: Stack, reference: Reference, limits: Mapping[str, str] = Ma
         stack.workers.add(name, _hub_run(*roles), _bare_environment() | env)
     ready = [f"{base}/readyz" for base in stack.health.values()]
     _wait_ready([*ready, f"{stack.console_url}readyz"], stack.folder / "output.jsonl")
+
+
+def _write_stack_file(stack: Stack) -> None:
+    """What `hub doctor --stack` needs to look at this hub: for this user's eyes, and gone with the demo."""
+    stack.stack_file.touch(mode=0o600)
+    told = {
+        "bootstrap_servers": stack.kafka.bootstrap,
+        "principal": stack.kafka.admin_user,
+        "password": stack.kafka.admin_password,
+        "redis_url": stack.valkey.url(AUDITOR),
+        "workers": dict(stack.health),
+    }
+    stack.stack_file.write_text(json.dumps(told), "utf-8")
 
 
 def _hub_run(*roles: str) -> list[str]:

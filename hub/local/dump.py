@@ -8,6 +8,7 @@ import contextlib
 import json
 import shutil
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -15,16 +16,27 @@ import msgspec
 import redis
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from hub.contracts import catalogue, codec, tables
+from hub.contracts import catalogue, codec, control, tables
 from hub.domain.reference import Reference
 from hub.errors import WorldUnavailable
-from hub.local.control import tables_held
 from hub.settings import Settings
 
 ANSWER_S: Final = 30.0
+OFFSET_TAIL_BASE: Final = -2000
+"""librdkafka's way to say "so many before the end"."""
 TOPICS_AT_ONCE: Final = 128
 """Each has a file open per partition."""
-_PLAIN: Final = frozenset({catalogue.CONTROL, catalogue.REGION_SNAPSHOTS, catalogue.MATCH_SNAPSHOTS})
+READ_WHOLE: Final[Mapping[str, Any]] = {
+    "log_level": 3,
+    "enable.auto.commit": False,
+    "enable.partition.eof": True,
+    "isolation.level": "read_committed",
+    "auto.offset.reset": "earliest",
+    "fetch.wait.max.ms": 20,
+    "queued.max.messages.kbytes": 65_536,
+}
+"""Settings of a consumer that reads topics from their beginning to their end."""
+_PLAIN: Final = (catalogue.CONTROL, catalogue.REGION_SNAPSHOTS, catalogue.MATCH_SNAPSHOTS)
 """Topics whose values are no Avro records."""
 
 
@@ -63,20 +75,21 @@ def dump_topics(
     consumer = Consumer(
         {
             **config,
+            **READ_WHOLE,
             "group.id": "hub.auditor.dump",
-            "log_level": 3,
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "isolation.level": "read_committed",
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 20,
-            "queued.max.messages.kbytes": 65_536,
         }
     )
     try:
-        reference = _tables_in_force(consumer)
+        reference = control.read(control_records(consumer)).reference
         (folder / "tables.json").write_bytes(tables.render(reference))
-        topics = [topic for topic in catalogue.topics_for(reference) if not only or topic.name in only]
+        held = consumer.list_topics(timeout=ANSWER_S).topics
+        former = [
+            replace(topic, partitions=len(held[topic.name].partitions))
+            for topic in catalogue.former_topics(reference)
+            if topic.name in held
+        ]
+        whole = (*catalogue.topics_for(reference), *former)
+        topics = [topic for topic in whole if not only or topic.name in only]
         for start in range(0, len(topics), TOPICS_AT_ONCE):
             part = topics[start : start + TOPICS_AT_ONCE]
             _write(consumer, folder / "topics", {topic.name: topic.partitions for topic in part})
@@ -98,7 +111,7 @@ def _write(consumer: Consumer, folder: Path, topics: Mapping[str, int]) -> None:
             for name, partitions in topics.items()
             for number in range(partitions)
         }
-        _read(consumer, topics, lambda m: _write_row(parts[str(m.topic()), int(m.partition() or 0)], m))
+        read_whole(consumer, topics, lambda m: _write_row(parts[str(m.topic()), int(m.partition() or 0)], m))
         for name, partitions in topics.items():
             with (folder / f"{name}.jsonl").open("wb") as out:
                 for number in range(partitions):
@@ -136,16 +149,30 @@ def _key(client: "redis.Redis", key: str) -> dict[str, Any]:
     return {"key": key, "type": kind, "value": value}
 
 
-def _tables_in_force(consumer: Consumer) -> Reference:
-    held = tables_held(consumer)
-    if not held:
-        raise WorldUnavailable(f"topic {catalogue.CONTROL} holds no tables; run `hub topics apply` first")
-    return tables.parse(held[max(held)])
+def control_records(consumer: Consumer) -> list[control.ControlRecord]:
+    """The control topic as it stands. Takes over the consumer's assignment."""
+    records: list[control.ControlRecord] = []
+
+    def keep(message: Message) -> None:
+        key, value = message.key() or b"", message.value()
+        records.append(
+            control.ControlRecord(key.decode(), None if value is None else bytes(value), message.timestamp()[1])
+        )
+
+    read_whole(consumer, {catalogue.CONTROL: 1}, keep)
+    return records
 
 
-def _read(consumer: Consumer, topics: Mapping[str, int], take: Callable[[Message], None]) -> None:
+def read_whole(
+    consumer: Consumer, topics: Mapping[str, int], take: Callable[[Message], None], tail: int | None = None
+) -> None:
+    """Every record of topics with so many partitions, or about the last `tail` of each partition.
+
+    Takes over the consumer's assignment. WorldUnavailable when an end is not reached.
+    """
     left = {(name, number) for name, partitions in topics.items() for number in range(partitions)}
-    consumer.assign([TopicPartition(name, number, OFFSET_BEGINNING) for name, number in sorted(left)])
+    start = OFFSET_BEGINNING if tail is None else OFFSET_TAIL_BASE - tail
+    consumer.assign([TopicPartition(name, number, start) for name, number in sorted(left)])
     while left:
         messages = consumer.consume(10_000, 0.05) or consumer.consume(1, ANSWER_S)
         if not messages:
@@ -192,7 +219,7 @@ def _text(content: Any) -> str:
 
 def _decoded(topic: str, value: bytes | None) -> Any:
     """What the bytes say, or null where they are not ours to understand (dead letters, snapshots)."""
-    if value is None or topic in _PLAIN or topic.endswith(".dlq"):
+    if value is None or topic.startswith(_PLAIN) or topic.endswith(".dlq"):
         return None
     try:
         return codec.decode_input(value, catalogue.INPUT_KINDS) if topic.startswith("inbox.") else codec.decode(value)

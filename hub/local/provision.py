@@ -1,14 +1,14 @@
 """Makes topics, users and access rules of a cluster what the catalogue says, and hands the tables to the workers.
 
 Safe to repeat: what is right stays, what is missing comes, access that the catalogue does not grant goes. Nothing is
-ever deleted that holds data, and a log with another number of partitions is refused, not changed. So are tables that
-say something else under a version that workers have seen: two workers would route by different tables.
+ever deleted that holds data, and a log with another number of partitions is refused, not changed. Tables that may not
+follow the ones in force are refused before anything is touched.
 """
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
@@ -29,10 +29,10 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from hub.contracts import catalogue, tables
+from hub.contracts import catalogue, control, tables
 from hub.domain.reference import Reference
 from hub.errors import PartitionCountChanged, UsageError, WorldUnavailable
-from hub.local.control import key_of, tables_held
+from hub.local.dump import READ_WHOLE, control_records
 
 ADMIN: Final = "admin"
 ANSWER_S: Final = 60.0
@@ -62,18 +62,49 @@ class Applied:
 
 
 def apply(
-    bootstrap_servers: str, passwords: Mapping[str, str], reference: Reference, extra: Mapping[str, str] | None = None
+    bootstrap_servers: str,
+    passwords: Mapping[str, str],
+    reference: Reference,
+    extra: Mapping[str, str] | None = None,
+    now_ms: int | None = None,
 ) -> Applied:
     """Make it so. `passwords`: by principal, the administrator's among them; `extra`: settings of the client (TLS).
 
-    UsageError when a password is missing or the tables contradict those in force, PartitionCountChanged for a log of
-    another size, WorldUnavailable when the cluster does not answer or refuses the administrator. Nothing is changed
+    `now_ms`: the time (milliseconds since 1970; now when left out), by which tenants that ended lose their inbox.
+
+    UsageError when a password is missing or the tables may not follow those in force, PartitionCountChanged for a log
+    of another size, WorldUnavailable when the cluster does not answer or refuses the administrator. Nothing is changed
     before all of that is known.
     """
+    config = admin_config(bootstrap_servers, passwords, reference, extra)
+    admin = AdminClient(config)
+    now_ms = int(time.time() * 1000) if now_ms is None else now_ms
+    try:
+        check_sizes(admin, reference)
+        before = in_force_at(config)
+        if before is not None:
+            _refuse_unsound(before.reference, reference, now_ms)
+            _refuse_generation(before.reference, reference)
+        applied = make(admin, reference, passwords, now_ms)
+        if before is None or before.reference.version != reference.version:
+            activate(config, reference, None if before is None else before.reference)
+    except KafkaException as problem:
+        error = problem.args[0]
+        raise WorldUnavailable(
+            f"Kafka at {bootstrap_servers} did not do what was asked: {error.str()}. "
+            "Check that it runs and that the administrator's password is right; then apply again."
+        ) from problem
+    return applied
+
+
+def admin_config(
+    bootstrap_servers: str, passwords: Mapping[str, str], reference: Reference, extra: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Settings of the administrator's clients. UsageError when the password of a principal is missing."""
     missing = [name for name in (ADMIN, *catalogue.principals(reference)) if name not in passwords]
     if missing:
         raise UsageError(f"no password for {', '.join(missing[:5])}; give one for every principal of `hub topics plan`")
-    config: dict[str, Any] = {
+    return {
         "bootstrap.servers": bootstrap_servers,
         "security.protocol": "SASL_PLAINTEXT",
         "sasl.mechanism": "SCRAM-SHA-512",
@@ -83,24 +114,15 @@ def apply(
         "log_level": LOG_ERRORS,
         **(extra or {}),
     }
-    admin = AdminClient(config)
-    try:
-        found = {name: len(topic.partitions) for name, topic in admin.list_topics(timeout=ANSWER_S).topics.items()}
-        _check_sizes(found, reference)
-        held = _tables_held(config) if catalogue.CONTROL in found else {}
-        _check_tables(held, reference)
-        users = _users(admin, reference, passwords)
-        topics = _topics(admin, found, reference)
-        added, removed = _rules(admin, reference)
-        _wait(users.values())
-        if reference.version not in held:
-            _publish_tables(config, reference)
-    except KafkaException as problem:
-        error = problem.args[0]
-        raise WorldUnavailable(
-            f"Kafka at {bootstrap_servers} did not do what was asked: {error.str()}. "
-            "Check that it runs and that the administrator's password is right; then apply again."
-        ) from problem
+
+
+def make(admin: AdminClient, reference: Reference, passwords: Mapping[str, str], now_ms: int | None = None) -> Applied:
+    """Topics, users and access rules of these tables, whether or not they are in force."""
+    found = check_sizes(admin, reference)
+    users = _users(admin, reference, passwords)
+    topics = _topics(admin, found, reference)
+    added, removed = _rules(admin, reference, int(time.time() * 1000) if now_ms is None else now_ms)
+    _wait(users.values())
     return Applied(topics, len(users), added, removed)
 
 
@@ -114,61 +136,16 @@ def _users(admin: AdminClient, reference: Reference, passwords: Mapping[str, str
     return asked
 
 
-def _check_sizes(found: Mapping[str, int], reference: Reference) -> None:
+def check_sizes(admin: AdminClient, reference: Reference) -> dict[str, int]:
+    """How many partitions each topic has; PartitionCountChanged where that is not what the tables say."""
+    found = {name: len(topic.partitions) for name, topic in admin.list_topics(timeout=ANSWER_S).topics.items()}
     for topic in catalogue.topics_for(reference):
         if (held := found.get(topic.name, topic.partitions)) != topic.partitions:
             raise PartitionCountChanged(
                 f"topic {topic.name} has {held} partitions, the tables say {topic.partitions}; inside "
                 "a generation the count never changes: restore the topic, or open a new generation"
             )
-
-
-def _tables_held(config: Mapping[str, Any]) -> dict[int, bytes]:
-    consumer = Consumer(
-        {
-            **config,
-            "group.id": "hub.topics",  # never joined
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "isolation.level": "read_committed",
-            "message.max.bytes": catalogue.INBOX_BYTES_MAX,
-        }
-    )
-    try:
-        return tables_held(consumer)
-    finally:
-        consumer.close()
-
-
-def _check_tables(held: Mapping[int, bytes], reference: Reference) -> None:
-    """Refuse what no worker could follow: another content of a version, an older version, a region that moves."""
-    if not held:
-        return
-    newest = max(held)
-    if reference.version < newest:
-        raise UsageError(
-            f"the tables are version {reference.version}, version {newest} is in force; "
-            f"give changed tables version {newest + 1}"
-        )
-    before, now = tables.parse(held[newest]), tables.parse(tables.render(reference))
-    if now.version == newest and now != before:
-        raise UsageError(
-            f"the tables differ from the version {newest} that is in force, in {_where(before, now)}; a version "
-            f"never changes: give changed tables version {newest + 1}"
-        )
-    for row in before.regions:
-        moved = now.region.get(row.code)
-        if moved is not None and moved.partition != row.partition:
-            raise UsageError(
-                f"region {row.code} moves from log partition {row.partition} to {moved.partition}; its order "
-                "would break: leave it where it is, or open a new generation"
-            )
-
-
-def _where(before: Reference, after: Reference) -> str:
-    """The tables that differ, by name."""
-    names = [field.name for field in fields(Reference) if getattr(before, field.name) != getattr(after, field.name)]
-    return ", ".join(names)
+    return found
 
 
 def _topics(admin: AdminClient, found: Mapping[str, int], reference: Reference) -> int:
@@ -193,8 +170,8 @@ def _topics(admin: AdminClient, found: Mapping[str, int], reference: Reference) 
     return len(new)
 
 
-def _rules(admin: AdminClient, reference: Reference) -> tuple[int, int]:
-    wanted = dict.fromkeys(_rule(acl) for acl in catalogue.acls_for(reference))
+def _rules(admin: AdminClient, reference: Reference, now_ms: int) -> tuple[int, int]:
+    wanted = dict.fromkeys(_rule(acl) for acl in catalogue.acls_for(reference, now_ms))
     found = _rules_held(admin)
     added = [_binding(rule) for rule in wanted if rule not in found]
     for part in _batches(added):
@@ -240,28 +217,65 @@ def _filter(rule: _Rule) -> AclBindingFilter:
     return AclBindingFilter(resource, name, pattern, f"User:{principal}", "*", operation, AclPermissionType.ALLOW)
 
 
-def _publish_tables(config: Mapping[str, Any], reference: Reference) -> None:
-    """The record that every worker reads before it starts. The same version again is the same record."""
-    failed: list[KafkaException] = []
+def in_force_at(config: Mapping[str, Any]) -> control.InForce | None:
+    """What a cluster's control topic says; None for a cluster that has none yet."""
+    consumer = Consumer({**config, **READ_WHOLE, "group.id": "hub.admin.control"})
+    try:
+        if catalogue.CONTROL not in consumer.list_topics(timeout=ANSWER_S).topics:
+            return None
+        records = control_records(consumer)
+        return control.read(records) if any(r.key.startswith(control.ACTIVATION) for r in records) else None
+    finally:
+        consumer.close()
 
-    def delivered(error: Any, _: Any) -> None:
-        if error is not None:
-            failed.append(KafkaException(error))
 
+def activate(config: Mapping[str, Any], reference: Reference, before: Reference | None) -> None:
+    """Hand the tables to the workers, and put them in force: by the broker's clock no row may begin too soon."""
+    appended_ms = publish_control(config, *control.tables_record(reference))
+    if before is not None:
+        _refuse_unsound(before, reference, appended_ms)
+    publish_control(config, *control.activation_record(reference, None if before is None else before.version))
+
+
+def _refuse_generation(before: Reference, reference: Reference) -> None:
+    if reference.generation != before.generation:
+        raise UsageError(
+            f"the tables are of generation {reference.generation}, in force is {before.generation}; "
+            "hub generation open carries the state over"
+        )
+
+
+def _refuse_unsound(before: Reference, reference: Reference, now_ms: int) -> None:
+    if reference.version == before.version:
+        if tables.render(reference) != tables.render(before):
+            raise UsageError(
+                f"tables version {reference.version} is in force with other content; what is in force never changes: "
+                "raise the version"
+            )
+        return
+    if faults := tables.succession_faults(before, reference, now_ms):
+        raise UsageError(f"tables version {reference.version} may not follow {before.version}: {'; '.join(faults)}")
+
+
+def publish_control(config: Mapping[str, Any], key: str, value: bytes | None) -> int:
+    """Write one record of the control topic; its append time in milliseconds."""
+    answers: list[tuple[Any, int]] = []
     producer = Producer({**config, "acks": "all", "message.max.bytes": catalogue.INBOX_BYTES_MAX})
     producer.produce(
         catalogue.CONTROL,
-        tables.render(reference),
-        key_of(reference.version).encode(),
+        value,
+        key.encode(),
         partition=0,
-        on_delivery=delivered,
+        on_delivery=lambda error, message: answers.append((error, message.timestamp()[1])),
     )
-    if producer.flush(ANSWER_S):
+    if producer.flush(ANSWER_S) or not answers:
         raise WorldUnavailable(
-            f"topic {catalogue.CONTROL} did not take the tables within {ANSWER_S:.0f} s; apply again"
+            f"topic {catalogue.CONTROL} did not take {key} within {ANSWER_S:.0f} s; run the same command again"
         )
-    if failed:
-        raise failed[0]
+    [(error, appended_ms)] = answers
+    if error is not None:
+        raise KafkaException(error)
+    return appended_ms
 
 
 def _batches(rows: Sequence[Any]) -> Iterable[list[Any]]:

@@ -36,15 +36,20 @@ Place = tuple[str, int]
 Offsets = Mapping[Place, int]
 
 
-def hops(reference: Reference, generation: int = 1) -> dict[str, tuple[str, ...]]:
+def hops(reference: Reference) -> dict[str, tuple[str, ...]]:
     """Consumer group → the topics that it takes, for every hop that commits. A test holds it equal to the workers'."""
+    generation = reference.generation
+    links, facts, log, identity = (
+        catalogue.of_generation(name, generation)
+        for name in (catalogue.LINKS, catalogue.REGION_FACTS, catalogue.REGION_LOG, catalogue.IDENTITY_LOG)
+    )
     inboxes = tuple(topic.name for topic in catalogue.topics_for(reference) if topic.append_time and _is_inbox(topic))
     return {
-        f"hub.intake.g{generation}": (*inboxes, catalogue.LINKS, catalogue.REGION_FACTS),
-        f"hub.region.g{generation}": (catalogue.REGION_LOG,),
-        f"hub.duplicates.g{generation}": (catalogue.IDENTITY_LOG,),
-        f"hub.delivery.g{generation}": (catalogue.REGION_FACTS,),
-        f"hub.delivery.g{generation}.compacted": (catalogue.REGION_FACTS,),
+        f"hub.intake.g{generation}": (*inboxes, links, facts),
+        f"hub.region.g{generation}": (log,),
+        f"hub.duplicates.g{generation}": (identity,),
+        f"hub.delivery.g{generation}": (facts,),
+        f"hub.delivery.g{generation}.compacted": (facts,),
     }
 
 

@@ -15,10 +15,10 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaException
 from rich.console import Console
 
-from hub.contracts import tables
+from hub.contracts import control, tables
 from hub.domain.reference import Reference
 from hub.errors import UsageError, WorldUnavailable
-from hub.local.control import tables_held
+from hub.local.dump import READ_WHOLE, control_records
 from hub.local.progress import progress
 from hub.local.simulator import national
 from hub.local.simulator.live import Live
@@ -87,9 +87,9 @@ def live_through(live: Live, speed: float | None, wait: Callable[[float], None] 
 
 
 def _check_tables(reference: Reference, clock: Login) -> None:
-    consumer = Consumer({**clock.config(), "group.id": f"{clock.user}.simulate", "enable.partition.eof": True})
+    consumer = Consumer({**clock.config(), **READ_WHOLE, "group.id": f"{clock.user}.simulate"})
     try:
-        held = tables_held(consumer)
+        records = control_records(consumer)
     except KafkaException as problem:
         raise WorldUnavailable(
             f"the tables of the hub cannot be read: {problem.args[0].str()}. Check KAFKA_BOOTSTRAP_SERVERS and the "
@@ -97,7 +97,7 @@ def _check_tables(reference: Reference, clock: Login) -> None:
         ) from problem
     finally:
         consumer.close()
-    here = tables.parse(held[max(held)]) if held else None
+    here = control.read(records).reference if records else None
     wanted = tables.parse(tables.render(reference))
     if here is None or (other := [n for n in DIFFERENCES_SHOWN if getattr(here, n) != getattr(wanted, n)]):
         what = "has no tables" if here is None else f"has other tables ({', '.join(other)})"

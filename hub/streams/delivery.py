@@ -12,7 +12,7 @@ from typing import Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from hub.contracts.catalogue import ALERTS, IN_FORCE, REGION_FACTS, REGION_SHARES, REGION_STATUS
+from hub.contracts.catalogue import ALERTS, IN_FORCE, REGION_FACTS, REGION_SHARES, REGION_STATUS, of_generation
 from hub.domain.reference import Reference
 from hub.log import REPLACED, log
 from hub.streams.connection import Connection, read_to_end, reading
@@ -30,13 +30,14 @@ _KEPT: Final = ("ce_specversion", "ce_source", "ce_type", "ce_time", "ce_sequenc
 
 def relay(name: str, group: str, reference: Reference, connection: Connection) -> Relay:
     """The relay to tenants' topics and the shared alerts."""
+    facts = of_generation(REGION_FACTS, reference.generation)
     return Relay(
         name=name,
         group=group,
-        topics=(REGION_FACTS,),
+        topics=(facts,),
         route=route_to_tenants,
         connection=connection,
-        partitions=((REGION_FACTS, reference.log_partitions), (ALERTS, 1)),
+        partitions=((facts, reference.log_partitions), (ALERTS, 1)),
     )
 
 
@@ -85,7 +86,8 @@ class CompactedRelay:
     def __init__(self, name: str, group: str, reference: Reference, connection: Connection) -> None:
         self.name = name
         self.group = group
-        self.topics: Sequence[str] = (REGION_FACTS,)
+        self._facts = of_generation(REGION_FACTS, reference.generation)
+        self.topics: Sequence[str] = (self._facts,)
         self._reference = reference
         self._connection = connection
         self._publishers: dict[TopicPartition, Publisher] = {}
@@ -99,7 +101,7 @@ class CompactedRelay:
         await self._connection.start(checker.producer)
         try:
             for topic, expected in (
-                (REGION_FACTS, self._reference.log_partitions),
+                (self._facts, self._reference.log_partitions),
                 *((topic, 1) for topic in COMPACTED),
             ):
                 await checker.expect_partitions(topic, expected)

@@ -22,6 +22,7 @@ from hub.contracts.catalogue import (
     Destination,
     dead_letters,
     inbox,
+    of_generation,
 )
 from hub.contracts.codec import Unreadable, content_digest, decode, decode_input, encode, type_name
 from hub.contracts.validation import Refusal, check_input
@@ -45,20 +46,23 @@ _TAKEN_OVER: Final = type_name(e.RecordsTakenOver).encode()
 _OPENED: Final = type_name(e.RegionOpened).encode()
 
 
-def relay(name: str, group: str, reference: Reference, connection: Connection) -> Relay:
-    """The relay of intake over every inbox of the tables, the links and the region facts."""
+def relay(name: str, group: str, reference: Reference, connection: Connection, *, closing: bool = False) -> Relay:
+    """The relay of intake over every inbox of the tables, the links and the region facts.
+
+    While a generation is `closing` inboxes wait, and what the machines still say to each other is carried through.
+    """
     intake = Intake(reference)
     return Relay(
         name=name,
         group=group,
-        topics=(*intake.inboxes, LINKS, REGION_FACTS),
+        topics=(*(() if closing else intake.inboxes), intake.links, intake.region_facts),
         route=intake.route,
         connection=connection,
         partitions=(
-            (REGION_LOG, reference.log_partitions),
-            (REGION_FACTS, reference.log_partitions),
-            (IDENTITY_LOG, 1),
-            (LINKS, 1),
+            (intake.region_log, reference.log_partitions),
+            (intake.region_facts, reference.log_partitions),
+            (intake.identity_log, 1),
+            (intake.links, 1),
         ),
     )
 
@@ -84,8 +88,11 @@ class Intake:
             if any(row.role in kind.writers for kind in INPUTS.values())
         }
         self._urn = reference.urn.encode()
-        self._identity_log = TopicPartition(IDENTITY_LOG, 0)
-        self._region_log = {code: TopicPartition(REGION_LOG, reference.partition(code)) for code in reference.codes}
+        self.region_log, self.identity_log, self.links, self.region_facts = (
+            of_generation(topic, reference.generation) for topic in (REGION_LOG, IDENTITY_LOG, LINKS, REGION_FACTS)
+        )
+        self._to_identity = TopicPartition(self.identity_log, 0)
+        self._to_region = {c: TopicPartition(self.region_log, reference.partition(c)) for c in reference.codes}
 
     @property
     def inboxes(self) -> Sequence[str]:
@@ -94,9 +101,9 @@ class Intake:
 
     def route(self, record: ConsumerRecord) -> Iterator[Piece]:
         """The pieces of one record, whatever topic it came from."""
-        if record.topic == REGION_FACTS:
+        if record.topic == self.region_facts:
             return self._route_fact(record)
-        if record.topic == LINKS:
+        if record.topic == self.links:
             return self._route_link(record)
         return self._route_input(record)
 
@@ -165,7 +172,7 @@ class Intake:
         yield self._region_copy(NATIONAL, encode(refused), headers, source)
 
     def _route_link(self, record: ConsumerRecord) -> Iterator[Piece]:
-        source = _Source("hub", b"identity-log/" + _header(record, "ce_hubpos"), record.timestamp)
+        source = _Source("hub", self._position(self.identity_log, record), record.timestamp)
         event = decode(record.value)
         headers = self._headers(source, type(event))
         for region in _regions_of(event):
@@ -177,7 +184,7 @@ class Intake:
         kind = _header(record, "ce_type")
         if kind not in (_SETTLED, _TAKEN_OVER, _OPENED):
             return
-        source = _Source("hub", b"region-log/" + _header(record, "ce_hubpos"), record.timestamp)
+        source = _Source("hub", self._position(self.region_log, record), record.timestamp)
         EVENTS.labels(REGION_FACTS, "logged").inc()
         if kind == _SETTLED:
             yield self._identity_copy(record.value, self._headers(source, e.RecordSettled), source)
@@ -191,6 +198,11 @@ class Intake:
                     yield self._region_copy(region, record.value, headers, source)
             else:  # a region has carried it out: the match fold follows
                 yield self._identity_copy(record.value, headers, source)
+
+    @staticmethod
+    def _position(log: str, record: ConsumerRecord) -> bytes:
+        """The mark of what a machine said: the position in its log; the log's name tells the generation."""
+        return log.encode() + b"/" + _header(record, "ce_hubpos")
 
     def _headers(self, source: _Source, kind: type[Any]) -> list[tuple[str, bytes]]:
         """The envelope of every log copy. A client's own headers end here: none is copied."""
@@ -209,10 +221,10 @@ class Intake:
     ) -> Piece:
         stage = STAGE_NATIONAL if region == NATIONAL else STAGE_REGIONS
         record = Record(region.encode(), value, headers, source.timestamp_ms)
-        return Piece(stage, self._region_log[region], record)
+        return Piece(stage, self._to_region[region], record)
 
     def _identity_copy(self, value: bytes, headers: list[tuple[str, bytes]], source: _Source) -> Piece:
-        return Piece(STAGE_IDENTITY, self._identity_log, Record(IDENTITY_KEY, value, headers, source.timestamp_ms))
+        return Piece(STAGE_IDENTITY, self._to_identity, Record(IDENTITY_KEY, value, headers, source.timestamp_ms))
 
 
 def _regions_of(event: Any) -> tuple[RegionCode, ...]:

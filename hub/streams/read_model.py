@@ -3,7 +3,8 @@
 Its position lives in Redis alone, in the same script that applies a batch; so after a flush it is simply built anew.
 Keys (all values JSON objects unless said otherwise; minutes are whole minutes, dates ISO):
 
-- `hub:positions` hash: `facts/<partition>` → next offset; `region/<code>` → `<log offset>/<index>` of the last fact
+- `hub:positions` hash: `facts/<partition>` → next offset; `region/<code>` → `<log offset>/<index>` of the last fact;
+  from the second generation on behind `g<generation>/`
 - `hub:status` hash: region → RegionStatusChanged (computed and declared colour, clauses, reasons, measures, months)
 - `hub:history` hash: `<region>/<day>` → the computed and declared colour with which a day of change ended, why, by
   which clause and after which input (ColourChange of hub/console/board.py)
@@ -36,7 +37,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
-from hub.contracts.catalogue import REGION_FACTS
+from hub.contracts.catalogue import REGION_FACTS, of_generation
 from hub.contracts.codec import decode
 from hub.domain import events as e
 from hub.domain import facts as f
@@ -162,7 +163,8 @@ class ReadModel:
     def __init__(self, name: str, group: str, reference: Reference, redis_url: str) -> None:
         self.name = name
         self.group = group
-        self.topics: Sequence[str] = (REGION_FACTS,)
+        self.topics: Sequence[str] = (of_generation(REGION_FACTS, reference.generation),)
+        self._stem = "" if reference.generation == 1 else f"g{reference.generation}/"
         self._reference = reference
         self._redis: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
             redis_url,
@@ -189,10 +191,12 @@ class ReadModel:
         self._consumer = consumer
         held = await self._redis.hgetall(POSITIONS)  # type: ignore[misc]
         self._last = {
-            name.removeprefix("region/"): _position(text) for name, text in held.items() if name.startswith("region/")
+            name.removeprefix(f"{self._stem}region/"): _position(text)
+            for name, text in held.items()
+            if name.startswith(f"{self._stem}region/")
         }
         for source in partitions:
-            self._next[source] = int(held.get(_field(source), 0))
+            self._next[source] = int(held.get(self._field(source), 0))
             consumer.seek(source, self._next[source])
 
     async def handle(self, polled: Polled) -> None:
@@ -213,7 +217,7 @@ class ReadModel:
         except RedisError:  # the next batch says it, and loudly
             return
         for source, expected in sorted(self._next.items()):
-            if (found := int(held.get(_field(source), 0))) != expected:
+            if (found := int(held.get(self._field(source), 0))) != expected:
                 await self._start_over(source, found)
 
     async def release(self) -> None:
@@ -235,11 +239,17 @@ class ReadModel:
             projection.take(decode(record.value), RegionCode(record.key.decode()))
         commands = projection.commands()
         for region, position in {record.key.decode(): at for record, at in fresh}.items():
-            commands.append(["HSET", POSITIONS, f"region/{region}", f"{position[0]}/{position[1]}"])
+            commands.append(["HSET", POSITIONS, f"{self._stem}region/{region}", f"{position[0]}/{position[1]}"])
         following = records[-1].offset + 1
         try:
             taken, found = await self._redis.eval(  # type: ignore[misc]
-                _SCRIPT, 1, POSITIONS, _field(source), str(self._next[source]), str(following), json.dumps(commands)
+                _SCRIPT,
+                1,
+                POSITIONS,
+                self._field(source),
+                str(self._next[source]),
+                str(following),
+                json.dumps(commands),
             )
         except RedisError as problem:
             raise WorldUnavailable(f"Redis took no facts ({type(problem).__name__}). Nothing is lost.") from problem
@@ -256,6 +266,9 @@ class ReadModel:
         log(READ_MODEL_BEHIND, partition=source.partition, expected=self._next[source], found=found)
         assert self._consumer is not None
         await self.load(self._consumer, [source])
+
+    def _field(self, source: TopicPartition) -> str:
+        return f"{self._stem}facts/{source.partition}"
 
     def _fresh(self, records: Iterable[ConsumerRecord]) -> list[tuple[ConsumerRecord, tuple[int, int]]]:
         """Facts beyond the last position of their region; a restarted fold may have published some again."""
@@ -275,10 +288,6 @@ def _live(kind: str, region: str, data: str) -> Command:
 def _json(fact: Any) -> str:
     shown = {name: value for name, value in msgspec.to_builtins(fact).items() if name not in _NEVER_SHOWN}
     return json.dumps(shown, separators=(",", ":"))
-
-
-def _field(source: TopicPartition) -> str:
-    return f"facts/{source.partition}"
 
 
 def _position(text: str) -> tuple[int, int]:

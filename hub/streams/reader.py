@@ -22,6 +22,8 @@ from hub.streams.metrics import LAG, LATENCY
 
 Polled = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 HandOver = Callable[[Polled], Awaitable[None]]
+Cover = Callable[[int], Awaitable[None]]
+"""Waits until records appended at a time (milliseconds) may be taken, or raises because they may not."""
 POLL_MS = 200
 
 
@@ -58,9 +60,14 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
     """Reads for one job. Every exception of the loop ends the process; nothing is acknowledged by that."""
 
     def __init__(
-        self, job: Job, connection: Connection, die: Callable[[str, str, BaseException | None], NoReturn] = crash.die
+        self,
+        job: Job,
+        connection: Connection,
+        die: Callable[[str, str, BaseException | None], NoReturn] = crash.die,
+        cover: Cover | None = None,
     ) -> None:
         self.job = job
+        self._cover = cover
         self.handled = 0
         """Records taken since the start: what the watchdog calls progress."""
         self.ready = False
@@ -167,6 +174,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
             return
         ours = {partition: records for partition, records in polled.items() if partition in self._loaded}
         if ours:
+            if self._cover is not None:
+                await self._cover(max(record.timestamp for records in ours.values() for record in records))
             await hand_over(ours)
             self.handled += sum(len(records) for records in ours.values())
             now = time.time()

@@ -12,26 +12,26 @@ from typing import Any, Final
 
 import faust
 import uvicorn
-from aiokafka import TopicPartition
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from hub import __version__
-from hub.contracts import catalogue, tables
+from hub.contracts import catalogue
 from hub.domain.reference import Reference
-from hub.errors import UsageError, WorldUnavailable
-from hub.log import WORKER_STARTED, WORKER_STOPPED, configure, log
+from hub.errors import TablesReplaced, UsageError
+from hub.log import TABLES_REPLACED, WORKER_STARTED, WORKER_STOPPED, configure, log
 from hub.settings import Settings
 from hub.streams import crash, delivery, intake
 from hub.streams.app import attach, create_app
 from hub.streams.carrier import Carrier
 from hub.streams.clock import Clock, clock_tenant
-from hub.streams.connection import Connection, read_to_end, reading
+from hub.streams.connection import Connection
 from hub.streams.delivery import CompactedRelay
 from hub.streams.folds import FOLDS
 from hub.streams.read_model import ReadModel
 from hub.streams.reader import Job, Reader, reason_of
+from hub.streams.tables_watch import TablesWatch
 from hub.streams.watchdog import Watchdog
 
 PRINCIPALS: Final[Mapping[str, str]] = {
@@ -47,6 +47,10 @@ PRINCIPALS: Final[Mapping[str, str]] = {
 ROLES: Final = tuple(PRINCIPALS)
 BEAT_S: Final = 0.5
 BACKLOG_S: Final = 5.0
+STOP_S: Final = 30.0
+"""How long an orderly stop may take; then the process ends as in a crash, which loses nothing."""
+TABLES_LOOK_S: Final = 2.0
+"""How often an idle process looks whether other tables are in force; one at work looks when a record asks for it."""
 
 
 def run(roles: Sequence[str], settings: Settings) -> None:
@@ -59,21 +63,25 @@ def run(roles: Sequence[str], settings: Settings) -> None:
 
 
 async def work(roles: Sequence[str], settings: Settings, stop: asyncio.Event | None = None) -> None:
-    """The same inside a running loop; ends when `stop` is set or a signal arrives."""
+    """The same inside a running loop; ends when `stop` is set or a signal arrives.
+
+    TablesReplaced, after an orderly stop, when other tables took force meanwhile.
+    """
     stop = stop or _stop_on_signal()
-    reference = await tables_in_force(Connection.of(settings, PRINCIPALS[roles[0]]))
+    watch = TablesWatch(Connection.of(settings, PRINCIPALS[roles[0]]))
+    reference, _, closing = await watch.start()
     app = create_app()
     readers = [
-        Reader(job, Connection.of(settings, PRINCIPALS[role]))
+        Reader(job, Connection.of(settings, PRINCIPALS[role]), cover=watch.cover)
         for role in roles
-        for job in jobs_of(role, settings, reference)
+        for job in jobs_of(role, settings, reference, closing=closing)
     ]
     for reader in readers:
         attach(app, reader)
-    if "clock" in roles:
+    if "clock" in roles and not closing:
         _attach_clock(app, Clock(reference, Connection.of(settings, clock_tenant(reference))))
     watchdog = Watchdog(settings.limits.hang_s, settings.limits.stall_s)
-    async with _health(settings, readers) as port, _watched(watchdog, readers):
+    async with _health(settings, readers, reference) as port, _watched(watchdog, readers):
         try:
             await app.start()
         except Exception as problem:  # noqa: BLE001  # a refused start: Faust's own tasks outlive their cancellation,
@@ -83,40 +91,63 @@ async def work(roles: Sequence[str], settings: Settings, stop: asyncio.Event | N
             WORKER_STARTED,
             roles=",".join(roles),
             tables_version=reference.version,
-            generation=settings.generation,
+            generation=reference.generation,
             port=port,
         )
+        looking = asyncio.create_task(_look_for_other_tables(watch, stop))
         await stop.wait()
         watchdog.stop()
-        await app.stop()
+        try:
+            await asyncio.wait_for(app.stop(), STOP_S)
+        except TimeoutError as problem:  # a client that cannot say goodbye must not keep its successor waiting
+            crash.die(",".join(roles), f"it did not stop in order within {STOP_S:.0f} s", problem)
+    replaced = await _ended(looking)
+    await watch.stop()
+    if replaced is not None:
+        log(TABLES_REPLACED, roles=",".join(roles), reason=str(replaced))
+        raise replaced
     log(WORKER_STOPPED, roles=",".join(roles))
 
 
-async def tables_in_force(connection: Connection) -> Reference:
-    """The newest tables on the control topic; WorldUnavailable when there are none."""
-    newest: bytes | None = None
-    version = 0
-    async with reading(connection) as lone:
-        async for record in read_to_end(lone, {TopicPartition(catalogue.CONTROL, 0): None}):
-            kind, _, number = (record.key or b"").decode().partition("/")
-            if kind == "tables" and record.value is not None and int(number) > version:
-                newest, version = record.value, int(number)
-    if newest is None:
-        raise WorldUnavailable(f"topic {catalogue.CONTROL} holds no tables. Run hub topics apply with a tables file.")
-    return tables.parse(newest)
+async def _look_for_other_tables(watch: TablesWatch, stop: asyncio.Event) -> TablesReplaced | None:
+    """Look now and then; when other tables are in force, ask for an orderly stop and say so."""
+    while not stop.is_set():
+        try:
+            await watch.look()
+        except TablesReplaced as replaced:
+            stop.set()
+            return replaced
+        except Exception:  # noqa: BLE001, S110  # a broker that is away is no other table; readers look for themselves
+            pass
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), TABLES_LOOK_S)
+    return None
 
 
-def jobs_of(role: str, settings: Settings, reference: Reference) -> Iterator[Job]:
-    """The jobs of one role, each with its consumer group below the role's own name."""
-    group = f"hub.{role}.g{settings.generation}"
+async def _ended(looking: "asyncio.Task[TablesReplaced | None]") -> TablesReplaced | None:
+    """What the look ended with; one that is still under way is given up."""
+    if not looking.done():
+        looking.cancel()
+    [outcome] = await asyncio.gather(looking, return_exceptions=True)
+    return outcome if isinstance(outcome, TablesReplaced) else None
+
+
+def jobs_of(role: str, settings: Settings, reference: Reference, *, closing: bool = False) -> Iterator[Job]:
+    """The jobs of one role, each with its consumer group below the role's own name and generation.
+
+    `closing`: the generation ends, so intake leaves inboxes alone and only lets the machines finish.
+    """
+    generation = reference.generation
+    group = f"hub.{role}.g{generation}"
     connection = Connection.of(settings, PRINCIPALS[role])
     match role:
         case "intake":
-            yield intake.relay(role, group, reference, connection)
+            yield intake.relay(role, group, reference, connection, closing=closing)
         case "region":
-            yield Carrier(FOLDS[role], reference, reference.log_partitions, connection, group)
+            fold = FOLDS[role].in_generation(generation)
+            yield Carrier(fold, reference, reference.log_partitions, connection, group)
         case "duplicates":
-            yield Carrier(FOLDS[role], reference, 1, connection, group)
+            yield Carrier(FOLDS[role].in_generation(generation), reference, 1, connection, group)
         case "delivery":
             yield delivery.relay(role, group, reference, connection)
             yield CompactedRelay("delivery-compacted", f"{group}.compacted", reference, connection)
@@ -125,7 +156,7 @@ def jobs_of(role: str, settings: Settings, reference: Reference) -> Iterator[Job
         case "webhooks":
             from hub.streams import webhooks  # the HTTP client takes long to import, and only this role needs it
 
-            yield from webhooks.jobs(settings, group)
+            yield from webhooks.jobs(settings, f"hub.{role}")  # alerts go on through all generations
 
 
 def _attach_clock(app: faust.App, clock: Clock) -> None:
@@ -178,7 +209,7 @@ async def _watched(watchdog: Watchdog, readers: Sequence[Reader]) -> Any:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def health_app(readers: Sequence[Reader]) -> FastAPI:
+def health_app(readers: Sequence[Reader], reference: Reference | None = None) -> FastAPI:
     """/livez, /readyz (one check per job, with stopped regions), /metrics and /version."""
     app = FastAPI(title="hub worker", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -190,7 +221,9 @@ def health_app(readers: Sequence[Reader]) -> FastAPI:
     async def readyz() -> JSONResponse:
         checks = {reader.job.name: _check(reader) for reader in readers}
         ready = all(check["ready"] and not check["stopped"] for check in checks.values())
-        return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)
+        version = None if reference is None else reference.version
+        told = {"ready": ready, "tables_version": version, "checks": checks}
+        return JSONResponse(told, status_code=200 if ready else 503)
 
     @app.get("/metrics")
     async def metrics() -> Response:
@@ -219,12 +252,12 @@ class _QuietServer(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def _health(settings: Settings, readers: Sequence[Reader]) -> Any:
+async def _health(settings: Settings, readers: Sequence[Reader], reference: Reference) -> Any:
     if settings.health_port is None:
         yield None
         return
     listener = socket.create_server((settings.health_host, settings.health_port))
-    config = uvicorn.Config(health_app(readers), log_config=None, access_log=False, lifespan="off")
+    config = uvicorn.Config(health_app(readers, reference), log_config=None, access_log=False, lifespan="off")
     server = _QuietServer(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -3,6 +3,7 @@
 import base64
 import json
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -35,6 +36,7 @@ TABLES = Reference(
     postcodes=((Pc4("1000"), RegionCode("KSV-01")), (Pc4("1020"), RegionCode("KSV-02"))),
     tenants=(Tenant(ALFA, Role.PACKAGE), Tenant(OFFICE, Role.OFFICE), Tenant(TenantId("clock"), Role.CLOCK)),
 )
+MOVED = (replace(TABLES.regions[0], partition=1), TABLES.regions[1])
 pytestmark = pytest.mark.kafka
 
 
@@ -92,47 +94,28 @@ def test_a_second_time_changes_nothing(cluster: Cluster) -> None:
     assert (again.topics, again.rules_added, again.rules_removed) == (0, 0, 0)
 
 
-def test_a_tenant_that_left_the_tables_loses_its_access_and_gets_it_back(cluster: Cluster) -> None:
-    """What the catalogue does not grant goes; no topic with data is touched."""
-    without = replace(TABLES, version=2, tenants=tuple(t for t in TABLES.tenants if t.tenant != ALFA))
-    assert apply(cluster.kafka.bootstrap, cluster.passwords, without).rules_removed > 0
-    with pytest.raises(NotTakenError):
-        cluster.send(ALFA, catalogue.inbox(ALFA), b"x")
-    back = apply(cluster.kafka.bootstrap, cluster.passwords, replace(TABLES, version=3))
-    assert back.rules_added > 0 and back.topics == 0
+@pytest.mark.parametrize(
+    ("expected", "tables_changed"),
+    [
+        ("raise the version", replace(TABLES, tenants=TABLES.tenants[1:])),
+        ("goes to another partition", replace(TABLES, version=2, regions=MOVED)),
+        ("is in force or takes force too soon", replace(TABLES, version=2, tenants=TABLES.tenants[1:])),
+        ("hub generation open carries the state over", replace(TABLES, version=2, generation=2)),
+    ],
+)
+def test_tables_that_may_not_follow_the_ones_in_force_are_refused_before_anything_is_touched(
+    cluster: Cluster, expected: str, tables_changed: Reference
+) -> None:
+    """A row in force never changes, and inside a generation region → partition never does."""
+    with pytest.raises(UsageError, match=expected):
+        apply(cluster.kafka.bootstrap, cluster.passwords, tables_changed)
+    cluster.send(ALFA, catalogue.inbox(ALFA), b"still mine")
 
 
 def test_a_log_of_another_size_is_refused(cluster: Cluster) -> None:
     """Inside a generation region → partition never changes."""
     with pytest.raises(PartitionCountChanged, match="region-log has 2 partitions, the tables say 3"):
-        apply(cluster.kafka.bootstrap, cluster.passwords, replace(TABLES, log_partitions=3))
-
-
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        (
-            replace(TABLES, version=4, postcodes=TABLES.postcodes[:1]),
-            "version 4 .* in postcodes; .* version 5",
-        ),
-        (replace(TABLES, version=4, tenants=TABLES.tenants[:2], key_epochs=(1, 2)), "in tenants, key_epochs"),
-        (replace(TABLES, version=3), "version 3, version 4 is in force; give changed tables version 5"),
-        (
-            replace(TABLES, version=5, regions=(replace(TABLES.regions[0], partition=1), TABLES.regions[1])),
-            "region KSV-01 moves from log partition 0 to 1",
-        ),
-    ],
-)
-def test_tables_that_contradict_those_in_force_are_refused_and_change_nothing(
-    cluster: Cluster, tmp_path: Path, changed: Reference, said: str
-) -> None:
-    """A version never changes, none comes back, and no region moves: a worker may have read the tables already."""
-    in_force = replace(TABLES, version=4)
-    apply(cluster.kafka.bootstrap, cluster.passwords, in_force)
-    with pytest.raises(UsageError, match=said):
-        apply(cluster.kafka.bootstrap, cluster.passwords, changed)
-    assert dump_topics(tmp_path, cluster.login(catalogue.AUDITOR)) == in_force
-    assert apply(cluster.kafka.bootstrap, cluster.passwords, in_force).rules_removed == 0
+        apply(cluster.kafka.bootstrap, cluster.passwords, replace(TABLES, version=2, log_partitions=3))
 
 
 def test_a_missing_password_is_named_before_anything_changes(cluster: Cluster) -> None:
@@ -200,6 +183,25 @@ def test_one_log_can_be_dumped_alone_and_history_asked_what_if(
     assert told.exit_code == 0, told.output
     answer = json.loads(told.stdout.splitlines()[-1])
     assert (answer["from"], answer["until"], answer["colours"]["days_different"]) == ("2026-03-02", "2026-03-03", 0)
+
+
+def test_a_tenant_that_ended_loses_its_inbox_when_that_takes_force_and_gets_it_back(cluster: Cluster) -> None:
+    """It may still read what it was told; no topic with data is touched. Stands late: it changes what is in force."""
+    servers, words = cluster.kafka.bootstrap, cluster.passwords
+    ends, returns = (int(time.time() * 1000) + minutes * 60_000 for minutes in (2, 10))
+    ended = replace(
+        TABLES, version=2, tenants=(*TABLES.tenants, replace(TABLES.tenants[0], valid_from_ms=ends, ended=True))
+    )
+    assert apply(servers, words, ended).rules_removed == 0
+    cluster.send(ALFA, catalogue.inbox(ALFA), b"the last minute")
+    assert apply(servers, words, ended, now_ms=ends).rules_removed > 0
+    with pytest.raises(NotTakenError):
+        cluster.send(ALFA, catalogue.inbox(ALFA), b"too late")
+    again = replace(ended, version=3, tenants=(*ended.tenants, replace(TABLES.tenants[0], valid_from_ms=returns)))
+    apply(servers, words, again)
+    back = apply(servers, words, again, now_ms=returns)
+    assert back.topics == 0
+    cluster.send(ALFA, catalogue.inbox(ALFA), b"back")
 
 
 def test_each_worker_of_the_demo_gets_the_password_of_its_roles() -> None:

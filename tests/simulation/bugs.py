@@ -326,9 +326,9 @@ def default_partitioner() -> Iterator[None]:
 
     def wrong(self: Intake, reference: Any) -> None:
         made(self, reference)
-        for code in self._region_log:
+        for code in self._to_region:
             number = (murmur2(code.encode()) & 0x7FFFFFFF) % reference.log_partitions
-            self._region_log[code] = TopicPartition(REGION_LOG, number)
+            self._to_region[code] = TopicPartition(REGION_LOG, number)
 
     with mock.patch.object(Intake, "__init__", wrong):
         yield

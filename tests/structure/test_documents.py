@@ -11,6 +11,7 @@ import typer
 
 from hub.__main__ import app
 from hub.contracts import render
+from hub.doctor.findings import Kind
 from hub.domain import events, facts
 from hub.domain.words import AlertKind
 
@@ -79,10 +80,10 @@ def test_every_command_that_a_document_names_exists() -> None:
         assert set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.M)) <= targets, document
 
 
-def test_the_runbook_has_an_entry_for_every_kind_of_alert() -> None:
-    """Nobody should meet an alert at night that nobody wrote about."""
+def test_the_runbook_has_an_entry_for_every_kind_of_alert_and_every_finding_of_the_doctor() -> None:
+    """Nobody should meet one at night that nobody wrote about, and none is left of what no longer exists."""
     entries = re.findall(r"^### (\w+)$", (ROOT / "docs" / "runbook.md").read_text("utf-8"), re.M)
-    assert sorted(entries) == sorted(kind.value for kind in AlertKind)
+    assert sorted(entries) == sorted(kind.value for kind in (*AlertKind, *Kind))
 
 
 @pytest.mark.parametrize("record", sorted((ROOT / "docs" / "adr").glob("*.md")), ids=lambda path: path.stem)
