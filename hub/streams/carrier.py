@@ -209,7 +209,7 @@ class Part:
     @property
     def changed(self) -> bool:
         """Whether a snapshot would say something new, and may be taken."""
-        return self.machine.next > self._durable and self.machine.caught_up
+        return (self.machine.next > self._durable and self.machine.caught_up) or self.machine.resumed
 
     def is_due(self, now_s: float) -> bool:
         """Whether a snapshot is due at this monotonic time.

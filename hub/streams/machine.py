@@ -240,6 +240,11 @@ class Machine(Generic[S]):
         """Whether a region that resumes stands where the others do, and none is half carried. No snapshot before."""
         return not self._opening and (not self._resuming or self._seen >= self.next)
 
+    @property
+    def resumed(self) -> bool:
+        """Whether a region has been folded anew since its stop, and no snapshot says so yet."""
+        return bool(self._resuming) and self.caught_up
+
     def snapshot(self) -> Snapshot:
         """What changed since the last one, with its marker.
 
