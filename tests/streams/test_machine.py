@@ -148,7 +148,7 @@ def test_after_the_fix_the_region_goes_on_with_nothing_lost() -> None:
     assert mended.caught_up and not mended.stopped
     assert mended.resumed, "a snapshot is due although nothing new came: else a quiet hub would resume again and again"
     store.take(mended)
-    assert b"stopped\":{}" in (store.marker or b"")
+    assert b'stopped":{}' in (store.marker or b"")
 
 
 def test_no_snapshot_is_taken_while_a_region_catches_up() -> None:
