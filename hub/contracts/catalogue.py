@@ -148,6 +148,7 @@ OUTPUTS: Final[dict[type[Any], OutputType]] = {
         OutputType(f.ReceiptIssued, Audience.TENANT, "receipts", _SENDERS),
         OutputType(f.DuplicateSignalled, Audience.TENANT, "signals", (Role.PACKAGE, Role.KSV)),
         OutputType(f.AllocationStated, Audience.TENANT, "allocations", (Role.PACKAGE, Role.WAITLIST, Role.KSV)),
+        OutputType(f.ClientStatusChanged, Audience.TENANT, "client-status", (Role.WAITLIST, Role.INSURER)),
         OutputType(f.MediationRequested, Audience.TENANT, "mediation", (Role.INSURER,)),
         OutputType(f.FairShareStated, Audience.TENANT, "fair-share", (Role.PACKAGE, Role.INSURER, Role.KSV)),
         OutputType(f.RegionSharesStated, Audience.COMPACTED, REGION_SHARES, _EVERYONE),

@@ -25,7 +25,7 @@ from hub.domain.rounds import place_at_once
 from hub.domain.takeovers import heir_of, no_such_record
 from hub.domain.versions import key_of, record_key
 from hub.domain.waiting_list import WAITING_KEPT_AFTER_DUE_DAYS, listed, ref_of_waiting
-from hub.domain.words import AllocationStatus, CareEndReason, RecordKind, RemovalReason, SettledOutcome
+from hub.domain.words import AllocationStatus, CareEndReason, ClientStatus, RecordKind, RemovalReason, SettledOutcome
 
 HOSPITAL_DAYS_MAX: Final = 366
 """The load forecast counts at most a year of them."""
@@ -65,6 +65,10 @@ def list_waiting_client(case: Case, event: e.WaitingClientListed) -> Verdict:
         close_proposal(case, row.proposal, AllocationStatus.WITHDRAWN, row.removal or "removed")
     if not row.listed and row.agreed and row.removal in CARE_NOT_NEEDED:
         close_proposal(case, row.agreed, AllocationStatus.WITHDRAWN, row.removal)
+    if not row.listed:
+        case.client_statuses[key] = ClientStatus.OFF_THE_LIST
+    elif row.status_told in (None, ClientStatus.OFF_THE_LIST):
+        case.client_statuses[key] = ClientStatus.WAITING
     outcome = SettledOutcome.ACTIVE if row.listed else SettledOutcome.CLOSED
     case.settle(ref_of_waiting(row, case.region), outcome, row.due)
     if row.listed:

@@ -9,7 +9,7 @@ from hub.domain.events import RecordRef, RecordSettled
 from hub.domain.identifiers import Agb, Pc4, RegionCode, TenantId
 from hub.domain.reference import Reference, Role
 from hub.domain.region_state import RegionState
-from hub.domain.words import SettledOutcome
+from hub.domain.words import ClientStatus, SettledOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ class Case:
     """One event in front of one region. `facts` grows in the order in which they will stand in the log.
 
     `position`: where in the log the event stands; it makes identities that nobody chose. `comparable`: whether the
-    sender gave an identity that can be compared. `cause`: the type of the event.
+    sender gave an identity that can be compared. `cause`: the type of the event. `client_statuses`: what clients of the
+    list, by record key, may be told once the event is judged; the last word counts.
     """
 
     place: Place
@@ -59,6 +60,7 @@ class Case:
     comparable: bool = True
     cause: str = ""
     facts: list[Any] = field(default_factory=list)
+    client_statuses: dict[str, ClientStatus] = field(default_factory=dict)
 
     @property
     def region(self) -> RegionCode:

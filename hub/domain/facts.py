@@ -15,6 +15,7 @@ from hub.domain.words import (
     AlertSeverity,
     AlertState,
     AllocationStatus,
+    ClientStatus,
     ComputedColour,
     DeclaredColour,
     FindingCode,
@@ -206,6 +207,19 @@ class AllocationStated:
     answer_by: Day | None = None
     reason: str
     why_not: tuple[WhyNot, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientStatusChanged:
+    """What a client on the regional list may be told, in the same words by everybody (rule 40)."""
+
+    recipient: TenantId
+    region: RegionCode
+    waiting_tenant: TenantId
+    waiting_id: RecordId
+    status: ClientStatus
+    message_nl: str
+    message_en: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

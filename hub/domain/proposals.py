@@ -9,6 +9,7 @@ import msgspec
 from hub.domain import events as e
 from hub.domain.allocation import owed_minutes
 from hub.domain.case import Case
+from hub.domain.client_status import status_after
 from hub.domain.events import RecordRef
 from hub.domain.facts import AllocationStated, WhyNot
 from hub.domain.identifiers import Agb, Pc4, RecordId, month_of
@@ -19,6 +20,7 @@ from hub.domain.waiting_list import ProposalRow, WaitingRow, birth_week, proposa
 from hub.domain.words import (
     AllocationAnswer,
     AllocationStatus,
+    ClientStatus,
     DeclineReason,
     OverrideOutcome,
     OverrideReason,
@@ -48,6 +50,8 @@ def registered_meanwhile(case: Case, first: RecordRef, second: RecordRef) -> Non
         row = case.state.waiting.get(waiting_key)
         assert row is not None
         case.state.put_waiting(waiting_key, msgspec.structs.replace(row, linked=True))
+        if row.listed:
+            case.client_statuses[waiting_key] = ClientStatus.REGISTERED
     if registered_ref.region == case.region and placed_by == registered_ref.provider:
         key = key_of_ref(registered_ref)
         registration = case.state.registrations.get(key)
@@ -182,6 +186,8 @@ def _state_to_region(
     reason: str,
     why_not: tuple[WhyNot, ...],
 ) -> None:
+    key = record_key(row.tenant, "", e.WaitingClientListed, row.record_id)
+    case.client_statuses[key] = status_after(status, reason, listed=row.listed)
     no_place: Pc4 | None = None
     recipients = [row.tenant] if case.place.coordinator is None else [row.tenant, case.place.coordinator]
     for recipient in recipients:

@@ -27,6 +27,7 @@ from hub.domain.care_records import (
 )
 from hub.domain.carer_pools import notice_declaration
 from hub.domain.case import Case, Place, place_of
+from hub.domain.client_status import tell_clients
 from hub.domain.duplicate_signals import feedback_given, link_ended, link_found
 from hub.domain.escalation import Condition
 from hub.domain.findings import raise_finding
@@ -256,12 +257,14 @@ class RegionRules:
             if kind is e.RegionOpened and event.rules_version > self.rules_known:
                 raise UnknownRules(event.rules_version, self.rules_known)
             tell(case, event)
+            tell_clients(case)
             return case.facts
         if kind is e.InputRefused:
             return [receipt_for_refusal(event, logged.tenant)]
         if kind is e.RulesActivated and event.rules_version > self.rules_known:
             raise UnknownRules(event.rules_version, self.rules_known)
         verdict = self._start_day(case, event) if kind is e.DayStarted else self._judge(case, event, logged.home)
+        tell_clients(case)
         if logged.home:
             return [receipt_for(event, logged.tenant, verdict), *case.facts]
         return case.facts

@@ -33,7 +33,7 @@ from hub.domain.proposals import close_proposal, state_allocation, state_unplace
 from hub.domain.region_colours import colour_in_force, distributes, mediation_now
 from hub.domain.registrations import delivered_key
 from hub.domain.waiting_list import ProposalRow, WaitingRow, client_of, proposal_id, with_refusal
-from hub.domain.words import AllocationStatus, DeclaredColour, Mediator
+from hub.domain.words import AllocationStatus, ClientStatus, DeclaredColour, Mediator
 
 DELIVERED_MONTHS = 12
 """Months of delivered care that weigh in a share (PROPOSAL of DOMAIN "Fair share")."""
@@ -82,6 +82,7 @@ def ask_mediation(case: Case, key: str, row: WaitingRow) -> None:
     if insurer is None:
         return
     case.state.put_waiting(key, msgspec.structs.replace(row, mediation_asked=True))
+    case.client_statuses[key] = ClientStatus.INSURER_ASKED
     case.say(
         MediationRequested(
             recipient=insurer,

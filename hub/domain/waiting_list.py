@@ -15,7 +15,14 @@ from hub.domain.events import RecordRef, WaitingClientListed
 from hub.domain.identifiers import Agb, Month, Pc4, RecordId, RegionCode, TenantId, Uzovi
 from hub.domain.load_forecast import CareNorm, Due, RegistrationLoad
 from hub.domain.shards import SHARDS_MAX, Shards
-from hub.domain.words import AllocationStatus, IndicationProtocol, RecordKind, RemovalReason, WaitingStatus
+from hub.domain.words import (
+    AllocationStatus,
+    ClientStatus,
+    IndicationProtocol,
+    RecordKind,
+    RemovalReason,
+    WaitingStatus,
+)
 
 WAITING_MAX: Final = 20_000
 """Waiting clients of one region, past ones included until they expire (PROPOSAL)."""
@@ -65,6 +72,7 @@ class WaitingRow(msgspec.Struct, frozen=True, array_like=True):
     kraamcentrum_declined: bool = False
     missed: bool = False
     gave_way: bool = False
+    status_told: ClientStatus | None = None
 
     @property
     def waits(self) -> bool:
@@ -126,7 +134,7 @@ def listed(old: WaitingRow | None, event: WaitingClientListed, tenant: TenantId,
         row, admitted=old.admitted, placed_by=old.placed_by, agreed=old.agreed, proposal=old.proposal,
         proposals_made=old.proposals_made, declined_by=old.declined_by, refused=old.refused, linked=old.linked,
         mediation_asked=old.mediation_asked, kraamcentrum_declined=old.kraamcentrum_declined, missed=old.missed,
-        gave_way=old.gave_way,
+        gave_way=old.gave_way, status_told=old.status_told,
     )  # fmt: skip
 
 

@@ -95,6 +95,19 @@ class RemovalReason(StrEnum):
     PREGNANCY_ENDED = "pregnancy_ended"
 
 
+class ClientStatus(StrEnum):
+    """What a client on the regional list may be told (rule 40)."""
+
+    WAITING = "waiting"
+    PROVIDER_ASKED = "provider_asked"
+    PROVIDER_FOUND = "provider_found"
+    NO_PROVIDER_YET = "no_provider_yet"
+    KRAAMCENTRUM_OFFERED = "kraamcentrum_offered"
+    INSURER_ASKED = "insurer_asked"
+    REGISTERED = "registered"
+    OFF_THE_LIST = "off_the_list"
+
+
 class AllocationAnswer(StrEnum):
     """The provider's answer to a proposal."""
 

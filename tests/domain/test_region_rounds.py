@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from hub.domain import events as e
-from hub.domain.facts import AllocationStated, DayClosed, MediationRequested
+from hub.domain.facts import AllocationStated, ClientStatusChanged, ComplianceFound, DayClosed, MediationRequested
 from hub.domain.identifiers import Agb, RecordId, TenantId, is_record_id, looks_like_identity
 from hub.domain.words import (
     AllocationAnswer,
     AllocationStatus,
     DeclaredColour,
     DeclineReason,
+    FindingCode,
     LinkKind,
     OverrideOutcome,
     OverrideReason,
@@ -32,6 +33,7 @@ from tests.domain.region_world import (
     POSTCODE,
     ROOS,
     SECOND_INSURER,
+    WILG,
     World,
     capacity,
     contract,
@@ -266,3 +268,83 @@ def test_a_proposal_id_tells_nothing_and_is_fit_to_be_answered(world: World) -> 
     assert is_record_id(key)
     assert not looks_like_identity(key)
     assert "w1" not in key
+
+
+def test_a_client_hears_the_same_words_from_everybody_once_for_each_change(world: World) -> None:
+    """Rule 40: tool and insurer get her status with a sentence; what passes within one event is not told."""
+
+    def told(facts: list[Any]) -> list[tuple[TenantId, str]]:
+        return [(fact.recipient, fact.status.value) for fact in of_type(facts, ClientStatusChanged)]
+
+    said = world.given(waiting(due_date=URGENT), LIST)
+    assert told(said) == [(LIST, "provider_asked"), (INS_1, "provider_asked")]
+    assert all(fact.message_nl and fact.message_en for fact in of_type(said, ClientStatusChanged))
+    key, provider = proposed(world)
+    declined = answer(key, provider, AllocationAnswer.DECLINED, DeclineReason.NO_ROOM)
+    assert told(world.given(declined, package_of(provider))) == [], "another provider is asked in the same event"
+    key, provider = proposed(world)
+    accepted = answer(key, provider, AllocationAnswer.ACCEPTED, record="a2")
+    assert told(world.given(accepted, package_of(provider))) == [(LIST, "provider_found"), (INS_1, "provider_found")]
+    assert told(world.given(removed(reason=RemovalReason.PLACED), LIST))[0] == (LIST, "off_the_list")
+
+
+def test_a_client_who_is_not_urgent_hears_that_she_is_on_the_list(world: World) -> None:
+    """And no name of a provider stands in what she is told."""
+    said = of_type(world.given(waiting(), LIST), ClientStatusChanged)
+    assert [fact.status.value for fact in said] == ["waiting", "waiting"]
+    assert of_type(world.given(waiting(version=2, hospital_days=1), LIST), ClientStatusChanged) == []
+
+
+def test_who_gave_way_once_keeps_her_place_from_then_on(world: World) -> None:
+    """24 h room, 15 h asked first: 24 h fill the room better, and she who waits for it is told why."""
+    for provider in (ROOS, LINDE):
+        world.given(contract(provider, version=2, valid_until=day(1)), INS_1, home=False)
+    world.given(contract(WILG), INS_1, home=False)
+    world.mandate(WILG, GAMMA)
+    world.given(capacity(WILG, hours=25), GAMMA)
+    world.given(waiting("small", due_date=day(40), hospital_days=3), LIST)
+    world.given(waiting("large", due_date=day(41)), LIST)
+    said = stated(world.lives_until(day(4)), KSV)
+    assert {(fact.waiting_id, fact.status, fact.reason) for fact in said} == {
+        ("large", AllocationStatus.PROPOSED, "filled_room"),
+        ("small", AllocationStatus.UNPLACED, "gave_way"),
+    }
+    assert [row.gave_way for _, row in world.state.waiting.items()] == [False, True]
+
+
+def test_a_full_provider_is_asked_no_more_and_keeps_what_it_accepted(world: World) -> None:
+    """It declares no room left: the accepted proposal stands, the next client goes elsewhere."""
+    world.given(waiting(due_date=URGENT), LIST)
+    key, provider = proposed(world)
+    world.given(answer(key, provider, AllocationAnswer.ACCEPTED), package_of(provider))
+    world.given(capacity(provider, hours=0, version=2), package_of(provider))
+    said = stated(world.given(waiting("w2", due_date=URGENT), LIST), KSV)
+    assert [(fact.status, fact.provider) for fact in said] == [
+        (AllocationStatus.PROPOSED, LINDE if provider == ROOS else ROOS)
+    ]
+    assert [row.placed_by for _, row in world.state.waiting.items()] == [provider, None]
+
+
+def test_a_birth_before_anybody_was_asked_takes_her_off_the_list(world: World) -> None:
+    """Nothing is proposed for her any more, and she counts among those who got no minimal care."""
+    world.given(waiting(), LIST)
+    world.given(removed(reason=RemovalReason.BORN), LIST)
+    assert stated(world.starts_day(day(2)) + world.starts_day(day(3)) + world.starts_day(day(4))) == []
+    assert FindingCode.BELOW_MINIMAL_CARE in {fact.code for fact in of_type(world.facts, ComplianceFound)}
+
+
+def test_a_duplicate_found_after_she_was_placed_leaves_the_promise_standing(world: World) -> None:
+    """Her registration elsewhere wins for the load, and people settle which provider goes on."""
+    world.given(waiting(due_date=URGENT), LIST)
+    key, provider = proposed(world)
+    world.given(answer(key, provider, AllocationAnswer.ACCEPTED), package_of(provider))
+    other = LINDE if provider == ROOS else ROOS
+    world.given(registration("r1", provider=other, due_date=URGENT), package_of(other))
+    link = e.LinkFound(
+        link_id="v1", kind=LinkKind.WAITING_AND_REGISTERED, first=waiting_ref(),
+        second=registration_ref("r1", tenant=package_of(other), provider=other), score_millibits=1, reasons=(),
+        held=False,
+    )  # fmt: skip
+    said = world.told(link)
+    assert stated(said) == []
+    assert [(row.placed_by, row.linked) for _, row in world.state.waiting.items()] == [(provider, True)]
