@@ -67,7 +67,7 @@ def status_after(status: AllocationStatus, reason: str, *, listed: bool) -> Clie
 
 
 def tell_clients(case: Case) -> None:
-    """Once an event is judged, tell whose status is another than last told; what passed within the event stays silent."""
+    """Once an event is judged, tell each new status; what came and went within the event stays silent."""
     for key, status in sorted(case.client_statuses.items()):
         row = case.state.waiting.get(key)
         if row is None or row.status_told == status:

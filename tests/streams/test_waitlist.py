@@ -1,0 +1,182 @@
+"""The round trip with a waitlist tool: a real HTTP server, a real broker, the real rules between them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiokafka import TopicPartition
+from confluent_kafka.admin import NewTopic
+
+from hub.connectors.waitlist_tool import Tool
+from hub.contracts import catalogue, codec
+from hub.domain import events as e
+from hub.domain.identifiers import RecordId
+from hub.domain.words import DeclaredColour
+from hub.local.kafka import KafkaCluster
+from hub.streams.connection import Connection, read_to_end, reading
+from hub.streams.producer import Publisher, Record
+from hub.streams.waitlist import Bridge
+from tests.domain.region_world import (
+    ALFA,
+    CLOCK,
+    DAY_1,
+    HERE,
+    INS_1,
+    KSV,
+    LIST,
+    OFFICE,
+    REFERENCE,
+    ROOS,
+    capacity,
+    contract,
+    mandate,
+)
+from tests.whole.one_process import OneProcess
+
+pytestmark = pytest.mark.kafka
+CLIENT = {"version": 1, "status": "listed", "pc4": "1011", "due_date": "2026-03-06", "requested_on": "2026-03-02",
+          "insurer": "3311", "indicated_minutes": 2700}  # fmt: skip
+
+
+@dataclass
+class SmallTool:
+    """A tool: pages of clients and answers until acknowledged, and all that it was told. `failing`: answers 503."""
+
+    pages: dict[str, list[Any]] = field(default_factory=lambda: {"clients": [], "answers": []})
+    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    failing: int = 0
+
+    def app(self) -> web.Application:
+        """The server."""
+        app = web.Application()
+        app.router.add_get("/{kind}", self._page)
+        app.router.add_post("/{kind}", self._take)
+        return app
+
+    async def _page(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != "Bearer secret":
+            return web.Response(status=401)
+        return web.json_response({"records": self.pages[request.match_info["kind"]], "cursor": "c1"})
+
+    async def _take(self, request: web.Request) -> web.Response:
+        if self.failing:
+            self.failing -= 1
+            return web.Response(status=503)
+        kind, body = request.match_info["kind"], await request.json()
+        if kind == "received":
+            self.pages[body["kind"]] = []
+        self.told.append((kind, body))
+        return web.Response(status=204)
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """What it was told of one kind, in order."""
+        return [body for one, body in self.told if one == kind]
+
+
+@asynccontextmanager
+async def running(tool: SmallTool, connection: Connection) -> AsyncIterator[None]:
+    """The tool serves and the connector runs, until the block ends."""
+    runner = web.AppRunner(tool.app())
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    async with aiohttp.ClientSession() as session:
+        bridge = Bridge(Tool(f"http://{host}:{port}", "secret", session), LIST, connection, (KSV, connection), 0.05)
+        task = asyncio.create_task(bridge.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await runner.cleanup()
+
+
+async def until(holds: Any) -> None:
+    """Wait for it, at most 30 s."""
+    for _ in range(600):
+        if await holds() if asyncio.iscoroutinefunction(holds) else holds():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not come true within 30 s")
+
+
+async def read(connection: Connection, topic: str) -> list[Any]:
+    """Every event in a topic."""
+    async with reading(connection) as consumer:
+        return [codec.decode(r.value) async for r in read_to_end(consumer, {TopicPartition(topic, 0): None})]
+
+
+def a_red_region() -> OneProcess:
+    """Roos has room, and the region is red."""
+    hub = OneProcess(REFERENCE)
+    colour = e.ColourDeclared(
+        record_id=RecordId("k1"), version=1, region=HERE, colour=DeclaredColour.RED, valid_from=DAY_1
+    )
+    for tenant, event in (
+        (OFFICE, mandate(ROOS, ALFA)), (INS_1, contract(ROOS)), (ALFA, capacity(ROOS, hours=200)),
+        (CLOCK, e.DayStarted(date=DAY_1)), (KSV, colour),
+    ):  # fmt: skip
+        hub.send(tenant, codec.encode(event), b"k")
+    return hub
+
+
+async def test_clients_and_answers_come_in_and_allocations_go_out_in_order(
+    cluster: KafkaCluster, connection: Connection
+) -> None:
+    """Listed, proposed, accepted by the coordinator in the tool: and the tool hears each step, once."""
+    inboxes = [catalogue.inbox(LIST), catalogue.inbox(KSV)]
+    outs = [catalogue.out_topic(kind, LIST) for kind in ("allocations", "client-status")]
+    made = cluster.admin().create_topics([NewTopic(topic, 1, 1) for topic in (*inboxes, *outs)])
+    for one in made.values():
+        one.result(30)
+    tool, hub = SmallTool(failing=2), a_red_region()
+    tool.pages["clients"] = [{"id": "w1", **CLIENT}, {"id": "w2", **CLIENT, "pc4": "nowhere"}, {"id": "w3", **CLIENT}]
+    delivered = 0
+
+    async def deliver() -> None:
+        """What intake, the region fold and delivery do, with the real rules."""
+        nonlocal delivered
+        facts = [fact for place in sorted(hub.facts) for fact in hub.facts[place]]
+        records: dict[TopicPartition, list[Record]] = {}
+        for fact in facts[delivered:]:
+            headers = dict(fact.headers)
+            if (topic := headers.get("ce_hubdest", b"").decode()) in outs:
+                kept = [("ce_sequence", headers["ce_sequence"])]
+                records.setdefault(TopicPartition(topic, 0), []).append(Record(fact.key, fact.value, kept, 0))
+        delivered = len(facts)
+        publisher = Publisher(connection.producer())
+        await connection.start(publisher.producer)
+        await publisher.publish_all(records)
+        await publisher.producer.stop()
+
+    async with running(tool, connection):
+        await until(lambda: len(tool.of("received")) == 1)
+        assert [(one["id"], one["pointer"]) for one in tool.of("refused")] == [("w2", "/pc4")]
+        listed = await read(connection, inboxes[0])
+        assert [event.record_id for event in listed] == ["w1", "w3"]
+        for event in listed:
+            hub.send(LIST, codec.encode(event), b"k")
+        await deliver()
+        await until(lambda: len(tool.of("allocations")) == 2)
+        proposal = tool.of("allocations")[0]
+        assert (proposal["client"], proposal["status"]) == ("w1", "proposed")
+        answer = {"id": "a1", "region": HERE, "proposal": proposal["proposal"], "provider": ROOS, "answer": "accepted"}
+        tool.pages["answers"] = [answer]
+        await until(lambda: len(tool.of("received")) == 2)
+        for event in await read(connection, inboxes[1]):
+            hub.send(KSV, codec.encode(event), b"k")
+        await deliver()
+        await until(lambda: len(tool.of("client-status")) == 3)
+    of_w1 = [body["status"] for body in tool.of("allocations") if body["client"] == "w1"]
+    assert of_w1 == ["proposed", "accepted"]
+    told = [body["status"] for body in tool.of("client-status") if body["client"] == "w1"]
+    assert told == ["provider_asked", "provider_found"]
+    numbers = [body["sequence"] for body in tool.of("allocations")]
+    assert numbers == sorted(set(numbers))
