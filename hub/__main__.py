@@ -326,6 +326,41 @@ def audit_statement(
     raise SystemExit(1 if faulty else 0)
 
 
+@audit_app.command("allocation")
+def audit_allocation(
+    proposal: Annotated[str, typer.Argument(help="Id of the proposal, as a statement names it.")],
+    dump: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")],
+    region: Annotated[str, typer.Option(help="Region that made it.")],
+    as_json: Json = False,
+) -> None:
+    """Replay a disputed allocation from the log: the same bytes, the same explanation, or where they differ."""
+    from dataclasses import asdict
+
+    from hub.audit.dispute import replay_allocation
+
+    told = replay_allocation(dump, region, proposal)
+    same = all(one.same_bytes for one in told)
+    _say({"verdict": "equal" if same else "differs", "statements": [asdict(one) for one in told]}, as_json)
+    raise SystemExit(0 if same else 1)
+
+
+@audit_app.command("explain")
+def audit_explain(
+    provider: Annotated[str, typer.Argument(help="AGB code.")],
+    dump: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")],
+    region: Annotated[str, typer.Option(help="Region of the statement.")],
+    month: Annotated[str, typer.Option(help="Month of the statement (YYYY-MM).")],
+    as_json: Json = False,
+) -> None:
+    """Open the figures of a provider's line into the events that they came from."""
+    from dataclasses import asdict
+
+    from hub.audit.dispute import open_figures
+
+    figures = open_figures(dump, region, month, provider)
+    _say({figure: [asdict(one) for one in grounds] for figure, grounds in figures.items()}, as_json)
+
+
 @statements_app.command("render")
 def statements_render(
     dump: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")],
@@ -498,6 +533,23 @@ def allocate(
     from hub.local.scenario import allocate_file
 
     _say(allocate_file(scenario), as_json)
+
+
+@app.command("waitlist")
+def waitlist(
+    url: Annotated[str, typer.Option(help="Address of the tool; https, or http on loopback.")],
+    tenant: Annotated[str, typer.Option(help="The tool's tenant; its password stands in HUB_CREDENTIALS_FILE.")],
+    token_file: Annotated[Path, typer.Option(exists=True, help="Token with which the tool is asked.")],
+    coordinator: Annotated[
+        str | None, typer.Option(help="Tenant of the KSV, where coordinators answer proposals in the tool.")
+    ] = None,
+) -> None:
+    """Connect a region's waitlist tool: its clients and answers in, allocations and client statuses out."""
+    import asyncio
+
+    from hub.streams.waitlist import connect
+
+    asyncio.run(connect(url, tenant, token_file.read_text("utf-8").strip(), coordinator))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -21,7 +21,7 @@ from hub.contracts import codec
 from hub.contracts.catalogue import REGION_FACTS, REGION_LOG
 from hub.domain.facts import FairShareStated, RegionSharesStated
 from hub.domain.fair_share import ShareRules, Standing, own_target, weight_of
-from hub.domain.identifiers import RegionCode, month_text, parse_month
+from hub.domain.identifiers import Month, RegionCode, month_text, parse_month
 from hub.domain.share_statements import line_text, totals_text
 from hub.domain.statement_root import canonical, leaf_hash, root_from
 from hub.domain.statements import RegionTotals
@@ -57,7 +57,7 @@ def verify_region(dump: Path, region: str, month: str) -> RegionVerdict:
 
     UsageError: no such region in the tables, no month, or nothing of that month in log and facts.
     """
-    wanted = month_text(_month(month))
+    wanted = month_text(month_in(month))
     reference = reference_of(dump)
     row = reference.region.get(RegionCode(region))
     if row is None:
@@ -83,7 +83,8 @@ def verify_region(dump: Path, region: str, month: str) -> RegionVerdict:
     return RegionVerdict(len(expected), roots[0] if roots else "", tuple(verdict.differences))
 
 
-def _month(text: str) -> Any:
+def month_in(text: str) -> Month:
+    """The month that a person named. UsageError: it is none."""
     try:
         return parse_month(text)
     except ValueError as problem:

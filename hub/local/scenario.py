@@ -34,6 +34,8 @@ from hub.errors import UsageError
 
 HOURS_MAX: Final = 100_000_000
 """More than the nation delivers in a year: beyond it a figure is a slip of the pen."""
+PLANNED_AHEAD_DAYS: Final = 30
+"""A month is planned before it begins: unless the scenario names a day, nobody's birth is due within days."""
 FAULTS_SHOWN_MAX: Final = 20
 FOUND_CHARACTERS_MAX: Final = 60
 
@@ -146,6 +148,9 @@ class Scenario(_Part):
 
     region: Text = Field(description="a region of 1 to 40 characters")
     month: Annotated[Month, BeforeValidator(_month)] = Field(description="a month as YYYY-MM")
+    on: Annotated[date, BeforeValidator(_day)] | None = Field(
+        default=None, description="the day of the round as YYYY-MM-DD; or absent for a month before it begins"
+    )
     providers: list[Annotated[ScenarioProvider, Field(description="a provider")]] = Field(
         description="a list of providers"
     )
@@ -176,7 +181,7 @@ def allocate_scenario(content: bytes | str) -> dict[str, Any]:
     outcome = allocate(
         Round(
             region=RegionCode(scenario.region),
-            on=first_day(scenario.month),
+            on=scenario.on or first_day(scenario.month) - timedelta(days=PLANNED_AHEAD_DAYS),
             bearers=tuple(Bearer.of_share(share, 0, areas[share.provider]) for share in shares.shares),
             waiting=tuple(
                 WaitingClient(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import aiohttp
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from hub.connectors.waitlist_tool import (
@@ -28,6 +29,7 @@ from hub.domain.events import AllocationAnswered, WaitingClientListed
 from hub.domain.facts import AllocationStated, ClientStatusChanged
 from hub.domain.identifiers import TenantId
 from hub.errors import WorldUnavailable
+from hub.settings import Settings
 from hub.streams.connection import Connection
 from hub.streams.metrics import EVENTS
 
@@ -122,3 +124,12 @@ async def _insisting(ask: Callable[[], Any]) -> Any:
             await asyncio.sleep(wait_s)
             wait_s *= 2
     return await ask()
+
+
+async def connect(url: str, tenant: str, token: str, coordinator: str | None) -> None:
+    """Run a bridge with the settings of the environment until it is cancelled."""
+    settings = Settings()
+    ksv = None if coordinator is None else (TenantId(coordinator), Connection.of(settings, coordinator))
+    async with aiohttp.ClientSession() as session:
+        own = Connection.of(settings, tenant)
+        await Bridge(Tool(url, token, session), TenantId(tenant), own, ksv).run()

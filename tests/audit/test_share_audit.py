@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from hub.__main__ import app
 from hub.audit import signing
+from hub.audit.dispute import open_figures, replay_allocation
 from hub.audit.share_audit import check_statement, verify_region
 from hub.audit.statement_documents import render_dump
 from hub.contracts import catalogue, codec, tables
@@ -318,3 +319,41 @@ def test_every_reader_is_told_the_same_line_of_one_provider() -> None:
                 json.dumps([told["target"], told["carry"], told["rank"], told["blind"]], default=str)
             )
     assert {len(told) for told in by_provider.values()} == {1}
+
+
+def test_a_disputed_allocation_is_replayed_to_the_same_bytes_and_the_same_explanation(dump: Dump) -> None:
+    """Who was asked, why, and why not each other one; a bent statement is seen."""
+    headers, said = next(
+        pair for pair in dump.facts if isinstance(pair[1], f.AllocationStated) and pair[1].recipient == KSV
+    )
+    told = replay_allocation(dump.write(), HERE, said.proposal_id)
+    first = next(one for one in told if one.recipient == KSV)
+    assert all(one.same_bytes for one in told)
+    assert (first.provider, first.reason, first.why_not) == (
+        said.provider, said.reason, tuple((one.provider, one.reason) for one in said.why_not),
+    )  # fmt: skip
+    assert len(first.why_not) == len(PROVIDERS) - 1
+    place = dump.facts.index((headers, said))
+    dump.facts[place] = (headers, replace(said, reason="lot" if said.reason != "lot" else "preferred"))
+    bent = replay_allocation(dump.write(), HERE, said.proposal_id)
+    assert [one.recipient for one in bent if not one.same_bytes] == [KSV]
+    with pytest.raises(UsageError, match="found no proposal 'p1' in KSV-01"):
+        replay_allocation(dump.folder, HERE, "p1")
+
+
+def test_every_figure_opens_into_the_events_that_it_came_from(dump: Dump) -> None:
+    """Sums are the sums of their events; a record that was replaced stands there once."""
+    folder = dump.write()
+    for line in lines_for(KSV, "2026-04"):
+        figures = open_figures(folder, HERE, "2026-04", line.provider)
+        assert sum(one.minutes or 0 for one in figures["delivered_12m"]) == line.delivered_minutes_12m
+        assert sum(one.minutes or 0 for one in figures["allocated"]) == line.allocated_minutes
+        assert [one.record_id for one in figures["own_obligation"]] == [f"r{line.provider}"]
+        assert [(one.record_type, one.version) for one in figures["deployable"]] == [("CapacityDeclared", 2)]
+        assert all(one.source.startswith("inbox.") for grounds in figures.values() for one in grounds)
+    march = lines_for(KSV, MARCH)
+    assert sum(one.count for line in march for one in line.declines) > 0, "nobody answered in time"
+    for line in march:
+        figures = open_figures(folder, HERE, MARCH, line.provider)
+        assert sum(one.minutes or 0 for one in figures["delivered"]) == line.delivered_employed_minutes
+        assert len(figures["not_taken"]) == sum(one.count for one in line.declines)
