@@ -601,7 +601,7 @@ def cost_rows(sizes: Sequence[int] = (10, 100, 1_000, 10_000)) -> Iterator[CostR
     """A daily round over the whole list, with room and without; and the round of one urgent client beside that list."""
     for waiting in sizes:
         for scarcity in (1.2, 0.3):
-            month = region_month(7, scarcity, clients=waiting, providers=40)
+            month = region_month(7, scarcity, clients=waiting, providers=40, amounts=Amounts.KLIM)
             seconds = _timed(lambda: allocate(month.round), 3 if waiting < 10_000 else 1)  # noqa: B023
             urgent = replace(month.round, waiting=month.round.waiting[:1])
             single = _timed(lambda: allocate(urgent), 20)  # noqa: B023
@@ -641,7 +641,8 @@ def nation_row(clients: int = BIRTHS_A_YEAR, regions: int = REGIONS_A_NATION) ->
     for region in range(regions):
         for number in range(12):
             inventing = time.perf_counter()
-            month = region_month(region * 12 + number, 1.1, clients=a_month, providers=25)
+            mix = MIXES[(region + number) % len(MIXES)]
+            month = region_month(region * 12 + number, 1.1, clients=a_month, providers=25, amounts=mix)
             spent_inventing += time.perf_counter() - inventing
             shares = share_out(month.standings, month.shares.pool_minutes)
             held = dict.fromkeys(month.areas, 0)

@@ -11,8 +11,9 @@ way is for the caller to say.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations_with_replacement
 from typing import Final
 
@@ -25,6 +26,8 @@ AMOUNTS_MAX: Final = 12
 """Amounts that one exchange looks at, the largest ones; a plan knows about half as many."""
 DETOURS_MAX: Final = 24
 """So often a round looks beyond what one exchange can reach."""
+SLIVER: Final = 400
+"""Below this part of what is filled, a long search is not worth its time: a quarter of a per cent."""
 EXCHANGES_MAX: Final = 1_000
 """Each exchange places at least a minute more; nobody has seen a round take more than a few dozen."""
 
@@ -53,18 +56,34 @@ class Rooms:
         self.kinds = kinds
         self.held: list[dict[int, int]] = [{} for _ in gaps]
         self.waiting = [0] * len(kinds)
+        self.filled = 0
+        self._waits_for: list[dict[int, int]] = [{} for _ in gaps]
+        self._places = [[place for place in range(len(gaps)) if kind.mask >> place & 1] for kind in kinds]
+        self.may_enter = [
+            [number for number, kind in enumerate(kinds) if kind.mask >> provider & 1] for provider in range(len(gaps))
+        ]
 
     def seat(self, kind: int, provider: int) -> None:
         """One of a kind is at a provider (her minutes are not in its gap), or nowhere."""
         if provider == NOWHERE:
-            self.waiting[kind] += 1
+            self._wait(kind, 1)
         else:
             self.held[provider][kind] = self.held[provider].get(kind, 0) + 1
+            self.filled += self.kinds[kind].amount
+
+    def _wait(self, kind: int, more: int) -> None:
+        self.waiting[kind] += more
+        amount = self.kinds[kind].amount
+        for place in self._places[kind]:
+            here = self._waits_for[place]
+            here[amount] = here.get(amount, 0) + more
 
     def fill(self) -> bool:
         """Makes every exchange that it finds; whether there was one."""
         changed = self._exchange_all()
         for provider, amount in self._detours()[:DETOURS_MAX]:
+            if not self._worth_while():
+                break
             changed = self._detour(provider, amount) or changed
         return changed
 
@@ -76,6 +95,13 @@ class Rooms:
                 break
             exchanged += here
         return exchanged > 0
+
+    def _worth_while(self) -> bool:
+        """Whether the room that is left and somebody waits for is more than a sliver of what is filled."""
+        left = sum(
+            gap for gap, waits in zip(self.gaps, self._waits_for, strict=True) if gap > 0 and any(waits.values())
+        )
+        return left * SLIVER > self.filled
 
     def _detours(self) -> list[tuple[int, int]]:
         """Where a waiting client who does not fit may be tried: the widest gaps first, each amount that waits."""
@@ -90,18 +116,21 @@ class Rooms:
         """Puts a waiting client in though others must leave for her, and sees whether exchanges make it worth while."""
         if amount not in self._entering(provider):
             return False
-        leaving = _fewest(_multisets(self._leaving(provider), LEAVING_MAX))
+        leaving, _ = _choices(self._leaving(provider), LEAVING_MAX)
         enough = [minutes for minutes in leaving if minutes >= amount - self.gaps[provider]]
         if not enough:
             return False
-        before = (list(self.gaps), [dict(held) for held in self.held], list(self.waiting))
+        before = (
+            list(self.gaps), [dict(held) for held in self.held], list(self.waiting),
+            [dict(waits) for waits in self._waits_for], self.filled,
+        )  # fmt: skip
         for one in leaving[min(enough)]:
             self._move(self._last_held(provider, one, lambda kind: kind.may_wait), provider, NOWHERE)
         self._move(self._first_waiting(provider, amount), NOWHERE, provider)
         self._exchange_all()
-        if sum(self.gaps) < sum(before[0]):
+        if self.filled > before[-1]:
             return True
-        self.gaps, self.held, self.waiting = before
+        self.gaps, self.held, self.waiting, self._waits_for, self.filled = before
         return False
 
     def _exchange_at(self, provider: int) -> bool:
@@ -110,6 +139,8 @@ class Rooms:
             return False
         if self._swap(provider):
             return True
+        if not self._worth_while():
+            return False
         made: list[tuple[int, int, int]] = []
         for other in range(len(self.gaps)):
             if other == provider or self.gaps[other] <= 0:
@@ -129,10 +160,11 @@ class Rooms:
         leaving, entering = self._leaving(provider), self._entering(provider)
         if not entering:
             return False
-        sums_in = _fewest(_multisets(entering, ENTERING_MAX))
-        in_order = sorted(sums_in)
+        sums_in, in_order = _choices(entering, ENTERING_MAX)
+        sums_out, out_in_order = _choices(leaving, LEAVING_MAX)
         best: tuple[tuple[int, int, int], tuple[int, ...], tuple[int, ...]] | None = None
-        for minutes_out, out in sorted(_fewest(_multisets(leaving, LEAVING_MAX)).items()):
+        for minutes_out in out_in_order:
+            out = sums_out[minutes_out]
             place = bisect_right(in_order, minutes_out + self.gaps[provider])
             gain = in_order[place - 1] - minutes_out if place else 0
             if gain <= 0:
@@ -154,10 +186,9 @@ class Rooms:
         there = self._amounts(provider, lambda kind: bool(kind.mask >> other & 1))
         if not there:
             return []
-        back = _fewest(_multisets(self._amounts(other, lambda kind: bool(kind.mask >> provider & 1)), LEAVING_MAX))
-        in_order = sorted(back)
+        back, in_order = _choices(self._amounts(other, lambda kind: bool(kind.mask >> provider & 1)), LEAVING_MAX)
         best: tuple[tuple[int, int], tuple[int, ...], tuple[int, ...]] | None = None
-        for minutes, going in _fewest(_multisets(there, LEAVING_MAX)).items():
+        for minutes, going in _choices(there, LEAVING_MAX)[0].items():
             # The least that must come back so that the other room holds those who go.
             least = minutes - self.gaps[other]
             index = bisect_right(in_order, least - 1)
@@ -185,12 +216,7 @@ class Rooms:
         return self._amounts(provider, lambda kind: kind.may_wait)
 
     def _entering(self, provider: int) -> dict[int, int]:
-        found: dict[int, int] = {}
-        for number, count in enumerate(self.waiting):
-            kind = self.kinds[number]
-            if count and kind.mask >> provider & 1:
-                found[kind.amount] = found.get(kind.amount, 0) + count
-        return found
+        return {amount: count for amount, count in self._waits_for[provider].items() if count}
 
     def _amounts(self, provider: int, wanted: Callable[[Kind], bool]) -> dict[int, int]:
         found: dict[int, int] = {}
@@ -207,37 +233,42 @@ class Rooms:
 
     def _first_waiting(self, provider: int, amount: int) -> int:
         return next(
-            number for number, count in enumerate(self.waiting)
-            if count and self.kinds[number].amount == amount and self.kinds[number].mask >> provider & 1
+            number for number in self.may_enter[provider]
+            if self.waiting[number] and self.kinds[number].amount == amount
         )  # fmt: skip
 
     def _move(self, kind: int, source: int, target: int) -> None:
         amount = self.kinds[kind].amount
         if source == NOWHERE:
-            self.waiting[kind] -= 1
+            self._wait(kind, -1)
         else:
             self.held[source][kind] -= 1
             self.gaps[source] += amount
+            self.filled -= amount
         if target == NOWHERE:
-            self.waiting[kind] += 1
+            self._wait(kind, 1)
         else:
             self.held[target][kind] = self.held[target].get(kind, 0) + 1
             self.gaps[target] -= amount
+            self.filled += amount
 
 
-def _multisets(counts: dict[int, int], size_max: int) -> Iterator[tuple[int, ...]]:
-    """Every choice of up to so many amounts, none more often than there is."""
+_Choices = tuple[dict[int, tuple[int, ...]], list[int]]
+"""For each sum of amounts the smallest choice that gives it, and the sums in order."""
+
+
+def _choices(counts: dict[int, int], size_max: int) -> _Choices:
+    """Every choice of up to so many of the largest amounts, none more often than there is."""
     amounts = sorted(counts, reverse=True)[:AMOUNTS_MAX]
-    yield ()
+    return _choices_of(tuple((amount, min(counts[amount], size_max)) for amount in amounts), size_max)
+
+
+@lru_cache(maxsize=4096)
+def _choices_of(counts: tuple[tuple[int, int], ...], size_max: int) -> _Choices:
+    at_most = dict(counts)
+    found: dict[int, tuple[int, ...]] = {0: ()}
     for size in range(1, size_max + 1):
-        for chosen in combinations_with_replacement(amounts, size):
-            if all(counts[amount] >= chosen.count(amount) for amount in chosen):
-                yield chosen
-
-
-def _fewest(multisets: Iterable[tuple[int, ...]]) -> dict[int, tuple[int, ...]]:
-    """For each sum the first, hence smallest, choice that gives it."""
-    found: dict[int, tuple[int, ...]] = {}
-    for chosen in multisets:
-        found.setdefault(sum(chosen), chosen)
-    return found
+        for chosen in combinations_with_replacement(at_most, size):
+            if all(at_most[amount] >= chosen.count(amount) for amount in chosen):
+                found.setdefault(sum(chosen), chosen)
+    return found, sorted(found)

@@ -96,8 +96,8 @@ AXIOMS: list[tuple[Axiom, Mistake]] = [
         nobody_is_lost_or_goes_where_she_may_not,
         Mistake(
             "any room will do",
-            "amount == amount and self.kinds[number].mask >> provider & 1\n",
-            "amount == amount\n",
+            "enumerate(kinds) if kind.mask >> provider & 1]",
+            "enumerate(kinds)]",
         ),
     ),
     (

@@ -133,7 +133,8 @@ async def test_clients_and_answers_come_in_and_allocations_go_out_in_order(
     """Listed, proposed, accepted by the coordinator in the tool: and the tool hears each step, once."""
     inboxes = [catalogue.inbox(LIST), catalogue.inbox(KSV)]
     outs = [catalogue.out_topic(kind, LIST) for kind in ("allocations", "client-status")]
-    made = cluster.admin().create_topics([NewTopic(topic, 1, 1) for topic in (*inboxes, *outs)])
+    admin = cluster.admin()  # held while its answers are awaited
+    made = admin.create_topics([NewTopic(topic, 1, 1) for topic in (*inboxes, *outs)])
     for one in made.values():
         one.result(30)
     tool, hub = SmallTool(failing=2), a_red_region()
