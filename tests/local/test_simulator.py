@@ -232,3 +232,12 @@ def test_recall_counts_exact_duplicates_and_precision_all_true_ones() -> None:
     scored = score_duplicates(rows, found)
     assert (scored.true, scored.found, scored.recall) == (2, 3, 0.5)
     assert scored.precision == pytest.approx(2 / 3, abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", [7, 202])
+def test_who_is_leaked_by_accident_shares_nothing_with_any_client(seed: int) -> None:
+    """Else a search for a client's name would find the accident that was planted. Seed 202 once drew such a pair."""
+    nation = national.build(seed, 2000)
+    told = [message.told for _, message in accidents(nation) if message.told is not None and message.told.accident]
+    leaked = {value for one in told for name, value in one.person.items() if name != "birth_date"}
+    assert leaked and not leaked & {value for client in nation.clients for value in client.person.told().values()}

@@ -18,6 +18,7 @@ from hub.domain.words import AllocationAnswer, ContractClass, MeasureStatus, Rec
 from hub.local.simulator import national as world
 from hub.local.simulator.messages import Expected, Message, Told
 from hub.local.simulator.national import START, Client, Nation, Story, insurer_tenant
+from hub.local.simulator.people import Person
 from hub.local.simulator.stories import registration
 
 _REFUSED, _UNREADABLE = ReceiptOutcome.REFUSED, ReceiptOutcome.UNREADABLE
@@ -213,11 +214,12 @@ def _wrong_values(nation: Nation, plain: list[Client]) -> Iterator[tuple[Message
 def _leaks(nation: Nation, plain: list[Client], draw: random.Random) -> Iterator[tuple[int, Message]]:
     """Identities where none may be. The persons exist for this alone."""
     del draw
+    known = {value for client in nation.clients for value in client.person.told().values()}
     for number in range(3):
         client = plain[10 + number]
         package = client.provider.package
         right = _fresh(client, 30 + number)
-        victims = [nation.population.somebody(client.pc4) for _ in range(5)]
+        victims = [_stranger(nation, client.pc4, known) for _ in range(5)]
 
         def line(kind: str, victim: Any, code: Expected) -> Told:
             return Told(kind, (), victim.told(), (victim.mark,), accident=True, expected=code)
@@ -251,6 +253,14 @@ def _leaks(nation: Nation, plain: list[Client], draw: random.Random) -> Iterator
         )
         told = line("leak_in_key_and_header", key, Expected(ReceiptOutcome.ACCEPTED, "applied"))
         yield 15 + number, Message(package, measure, key=key.mark.encode(), headers=headers, told=told)
+
+
+def _stranger(nation: Nation, pc4: Pc4, known: set[str]) -> Person:
+    """Somebody who shares no name, street or number with any client: else a search for hers would find the accident."""
+    while True:
+        somebody = nation.population.somebody(pc4)
+        if not known.intersection(value for name, value in somebody.told().items() if name != "birth_date"):
+            return somebody
 
 
 def _conflicts(plain: list[Client]) -> Iterator[tuple[int, Message]]:
