@@ -51,7 +51,7 @@ chaos: $(STAMP) ## faults against the whole hub on three brokers; everything tha
 
 chaos-slice: $(STAMP) ## the part of it that CI takes: every fault once, 500 simulator seeds, every seeded bug
 	@$(BIN)/python -m tests.rig --slice $(ARGS)
-	@[ ! -d tests/simulation ] || $(BIN)/python -m tests.simulation --seeds 500 --bugs all
+	@$(BIN)/python -m tests.simulation --seeds 500 --bugs all
 
 golden: $(STAMP) ## freeze a log of this release with its facts; every later release must make the same of it
 	@$(BIN)/python -m tests.golden.golden_log
