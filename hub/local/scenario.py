@@ -7,7 +7,7 @@ used is refused whole, with each fault at its JSON pointer: what was found and w
 import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -247,7 +247,7 @@ def read_scenario(content: bytes | str) -> Scenario:
     """The scenario that a JSON text holds. UsageError: each fault on a line of its own, at its JSON pointer."""
     try:
         raw = json.loads(content, parse_float=Decimal, parse_constant=_no_number)
-    except (ValueError, RecursionError) as fault:
+    except (ValueError, RecursionError, InvalidOperation) as fault:
         raise UsageError(f"/: found no JSON ({fault}), expected a scenario; see `hub allocate --help`") from fault
     try:
         scenario = Scenario.model_validate(raw)

@@ -87,3 +87,8 @@ def test_a_plan_with_tags_or_nested_without_end_is_refused(text: str) -> None:
     """Found by fuzzing: YAML is read by recursion, and its tags build whatever they like."""
     with pytest.raises(PlanFaulty):
         read_plan(text)
+
+
+def test_a_scenario_with_a_number_beyond_every_exponent_is_refused() -> None:
+    """Found by fuzzing, in 4 of 30,000 runs."""
+    assert TARGETS["scenario"].run(b'{"region": 1e9999999999999999999}') == "refused"
