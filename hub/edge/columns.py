@@ -243,7 +243,7 @@ def _date_reader(values: Sequence[str]) -> Callable[[str], str]:
     firsts, seconds = 0, 0
     for value in values:
         parts = re.findall(r"[0-9]+", value)
-        if len(parts) >= 3 and len(parts[0]) <= 2:
+        if len(parts) >= 3 and len(parts[0]) <= 2 and len(parts[1]) <= 2:
             firsts += int(parts[0]) > 12
             seconds += int(parts[1]) > 12
     month_first = seconds > firsts

@@ -71,3 +71,10 @@ def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, text: str) -> None:
     (tmp_path / "p.csv").write_text(text, "utf-8")
     with pytest.raises(UnknownColumns, match="expected"):
         read_table(tmp_path / "p.csv")
+
+
+def test_a_date_of_thousands_of_digits_is_a_typing_error_like_any_other(tmp_path: Path) -> None:
+    """Python reads no number of more than 4,300 digits; such a cell must not end the file."""
+    file = tmp_path / "persons.csv"
+    file.write_text("record_id,surname,birth_date\n1,Jansen,1-" + "2" * 5000 + "-1990\n2,Bakker,13-2-1991\n", "utf-8")
+    assert read_table(file).persons[1].birth_date == "1991-2-13"
