@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from hub import domain
 from hub.__main__ import app
 from hub.contracts import render
 from hub.doctor.findings import Kind
@@ -128,3 +129,10 @@ def test_every_message_and_topic_that_a_guide_names_exists(guide: Path) -> None:
     assert set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", text)) <= known
     kinds = {topic.split(".")[1] for topic in re.findall(r"`(out\.[a-z-]+)`", README_TOPICS)}
     assert {kind.split(".")[1] for kind in re.findall(r"`(out\.[a-z-]+)`", text)} <= kinds
+
+
+def test_the_map_of_the_domain_names_every_module_once_and_no_other() -> None:
+    """Whoever has a question about a rule finds its module there."""
+    named = re.findall(r"^    `(\w+)` +\S", domain.__doc__ or "", re.M)
+    modules = {path.stem for path in (ROOT / "hub" / "domain").glob("*.py")} - {"__init__"}
+    assert sorted(named) == sorted(modules)
