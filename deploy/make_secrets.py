@@ -11,9 +11,11 @@ import sys
 from pathlib import Path
 
 from hub.contracts import catalogue, redis_access, tables
+from hub.contracts.signing import new_key
 from hub.streams.worker import PRINCIPALS
 
 ADMIN = "admin"
+READABLE = 0o644
 
 
 def make(tables_file: Path, folder: Path) -> None:
@@ -27,6 +29,9 @@ def make(tables_file: Path, folder: Path) -> None:
     for role, principal in PRINCIPALS.items():
         put(folder / f"{role}.json", json.dumps({principal: kafka[principal]}))
     put(folder / "webhook-endpoints.json", "[]\n")
+    public = new_key(folder / "signing-key.pem")
+    (folder / "signing-key.pem").chmod(READABLE)
+    sys.stdout.write(f"public key of fair-share statements, for all who read them: {public}\n")
     lines = [
         "user default off",
         *(f"user {role} on >{redis[role]} {rules}" for role, rules in redis_access.RULES.items()),
@@ -39,7 +44,7 @@ def make(tables_file: Path, folder: Path) -> None:
 def put(path: Path, text: str) -> None:
     """Services run under ids of their own and read these through read-only mounts; the folder keeps others out."""
     path.write_text(text, "utf-8")
-    path.chmod(0o644)
+    path.chmod(READABLE)
 
 
 if __name__ == "__main__":

@@ -366,7 +366,9 @@ def statements_render(
     dump: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")],
     out: Annotated[Path, typer.Option(help="Folder for the documents.")],
     lang: Annotated[str, typer.Option(help="nl or en.")] = "nl",
-    key: Annotated[Path | None, typer.Option(exists=True, help="Private key that signs the roots.")] = None,
+    key: Annotated[
+        Path | None, typer.Option(exists=True, help="Private key: sign here, instead of signed-roots.")
+    ] = None,
 ) -> None:
     """Write the fair-share statements as HTML and CSV, a pair for each reader, region and month."""
     from hub.audit.statement_documents import render_dump
@@ -374,10 +376,29 @@ def statements_render(
     typer.echo(f"{len(render_dump(dump, out, lang, key))} files in {out}")
 
 
+@statements_app.command("verify")
+def statements_verify(
+    page: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="HTML page of `hub statements render`.")],
+    public_key: Annotated[str, typer.Option(help="Public key (hex), told to you by another way than the page.")],
+    signed_roots: Annotated[
+        Path | None, typer.Option(exists=True, help="Dumped signed-roots topic (JSONL), instead of the page's own.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check that a page shows what its records say, that they lead to one root, and that the root is signed."""
+    from dataclasses import asdict
+
+    from hub.audit.statement_documents import check_document
+
+    found = check_document(page, public_key, signed_roots)
+    _say({"verdict": "differs" if found.faults else "signed", **asdict(found)}, as_json)
+    raise SystemExit(1 if found.faults else 0)
+
+
 @statements_app.command("key")
 def statements_key(file: Annotated[Path, typer.Argument(help="Where the new private key goes.")]) -> None:
     """Make a key that signs statements, and print its public half."""
-    from hub.audit.signing import new_key
+    from hub.contracts.signing import new_key
 
     typer.echo(new_key(file))
 

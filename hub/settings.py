@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     """JSON object {principal: password}, readable by this process alone."""
     webhooks_file: Path | None = None
     """JSON list of receivers of alerts (hub/connectors/webhooks.py); it holds secrets, so for this process alone."""
+    signing_key_file: Path | None = None
+    """Ed25519 key of `hub statements key` (PEM) that signs each month's root; for the role `signing` alone."""
     health_port: int | None = Field(default=None, ge=0, le=65535)
     """Port of /livez, /readyz and /metrics; 0 takes a free one, none leaves them off."""
     health_host: str = "127.0.0.1"

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from hub.audit.verify import Difference, Row, Verdict, read_topic, reference_of, refold
 from hub.contracts import codec
 from hub.contracts.catalogue import REGION_FACTS, REGION_LOG
-from hub.domain.facts import FairShareStated, RegionSharesStated
+from hub.domain.facts import FairShareStated, RegionSharesStated, RootSigned
 from hub.domain.fair_share import ShareRules, Standing, own_target, weight_of
 from hub.domain.identifiers import Month, RegionCode, month_text, parse_month
 from hub.domain.share_statements import line_text, totals_text
@@ -211,7 +211,16 @@ def check_file(statements: Path, roots: Path | None = None, own: Path | None = N
 
 def statements_in(path: Path) -> list[Statement]:
     """The statements in a dumped topic, each once. UsageError: a line that is no dumped record."""
-    found: dict[bytes, Statement] = {}
+    return [one for one in _records_in(path) if isinstance(one, Statement)]
+
+
+def signed_roots_in(path: Path) -> dict[tuple[RegionCode, str], RootSigned]:
+    """The last signature of each region and month in a dumped topic. UsageError: a line that is no dumped record."""
+    return {(one.region, one.month): one for one in _records_in(path) if isinstance(one, RootSigned)}
+
+
+def _records_in(path: Path) -> list[Any]:
+    found: dict[bytes, Any] = {}
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
             value = base64.b64decode(json.loads(line)["value_base64"] or "", validate=True)
@@ -220,8 +229,7 @@ def statements_in(path: Path) -> list[Statement]:
             raise UsageError(
                 f"{path}:{number}: found no record ({type(problem).__name__}), expected a line that `hub dump` wrote"
             ) from problem
-        if isinstance(held, Statement):
-            found.setdefault(value, held)
+        found.setdefault(value, held)
     return list(found.values())
 
 

@@ -1,21 +1,27 @@
 """Fair-share statements as documents that people read: HTML for the eye, CSV for a spreadsheet; Dutch or English.
 
 A document holds what one reader was told of one region and month, and nothing else: it is made from the records on
-that reader's own topic.
+that reader's own topic. These stand in the page as well, unseen, so that whoever holds the page alone can check it
+(`check_document`): what is shown is what they say, they lead to one root, and that root is signed by the right key.
 """
 
+import base64
 import csv
 import html
 import io
+import json
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from hub.audit.share_audit import statements_in
-from hub.audit.signing import sign
-from hub.contracts.catalogue import REGION_SHARES
-from hub.domain.facts import FairShareStated, RegionSharesStated
+from hub.audit.share_audit import check_statement, signed_roots_in, statements_in
+from hub.contracts import codec
+from hub.contracts.catalogue import REGION_SHARES, SIGNED_ROOTS
+from hub.contracts.signing import is_signed, load_key, sign
+from hub.domain.facts import FairShareStated, RegionSharesStated, RootSigned
 from hub.domain.identifiers import RegionCode, TenantId
 from hub.domain.words import StatementAudience
 from hub.errors import UsageError
@@ -94,7 +100,7 @@ _WORDS: Final = {
         "signed": "Ondertekend", "key": "openbare sleutel", "unsigned": "niet ondertekend",
         "hidden": "Regiototalen worden niet getoond: er zou een concurrent uit volgen.",
         "flag": "Een signaal is een vraag aan mensen, nooit een sanctie.",
-        "check": "Narekenen: hub audit statement",
+        "check": "Narekenen: hub statements verify",
         StatementAudience.PROVIDER: "aanbieder", StatementAudience.INSURER: "zorgverzekeraar",
         StatementAudience.COORDINATOR: "regio",
     },
@@ -103,7 +109,7 @@ _WORDS: Final = {
         "signed": "Signed", "key": "public key", "unsigned": "not signed",
         "hidden": "Region totals are not shown: a competitor's figure would follow.",
         "flag": "A signal is a question to people, never a sanction.",
-        "check": "Check it: hub audit statement",
+        "check": "Check it: hub statements verify",
         StatementAudience.PROVIDER: "provider", StatementAudience.INSURER: "insurer",
         StatementAudience.COORDINATOR: "region",
     },
@@ -113,18 +119,13 @@ _WORDS: Final = {
 def render_dump(dump: Path, out: Path, language: str = "nl", key_file: Path | None = None) -> list[Path]:
     """One HTML and one CSV per reader, region and month of a dump; returns the files.
 
-    With a key each document carries the signature under its root. UsageError: no statements in the dump, or another
-    language than `LANGUAGES`.
+    Each document carries the signature under its root: the one in the dump's `signed-roots`, or one by the key given
+    here. UsageError: no statements in the dump, no key in the file, or another language than `LANGUAGES`.
     """
     if language not in LANGUAGES:
         raise UsageError(f"found language {language!r}, expected one of {', '.join(LANGUAGES)}")
     topics = dump / "topics"
-    shared = topics / f"{REGION_SHARES}.jsonl"
-    regions = {
-        (one.region, one.month): one
-        for one in (statements_in(shared) if shared.exists() else ())
-        if isinstance(one, RegionSharesStated)
-    }
+    signed = _signed_in(topics, key_file)
     groups: dict[tuple[TenantId, RegionCode, str], list[FairShareStated]] = {}
     for path in sorted(topics.glob("out.fair-share.*.jsonl")):
         for one in statements_in(path):
@@ -136,14 +137,22 @@ def render_dump(dump: Path, out: Path, language: str = "nl", key_file: Path | No
     written = []
     for (recipient, region, month), lines in sorted(groups.items()):
         lines.sort(key=lambda line: line.provider)
-        stated = regions.get((region, month))
-        signature = sign(stated, key_file) if stated is not None and key_file is not None else None
+        of_month = signed.get((region, month))
         stem = f"{recipient}.{region}.{month}.{language}"
-        for suffix, text in (("html", as_html(lines, language, signature)), ("csv", as_csv(lines, language))):
+        for suffix, text in (("html", as_html(lines, language, of_month)), ("csv", as_csv(lines, language))):
             path = out / f"{stem}.{suffix}"
             path.write_text(text, encoding="utf-8")
             written.append(path)
     return written
+
+
+def _signed_in(topics: Path, key_file: Path | None) -> dict[tuple[RegionCode, str], RootSigned]:
+    shared, told = topics / f"{REGION_SHARES}.jsonl", topics / f"{SIGNED_ROOTS}.jsonl"
+    if key_file is None:
+        return signed_roots_in(told) if told.exists() else {}
+    key = load_key(key_file)
+    stated = [one for one in (statements_in(shared) if shared.exists() else ()) if isinstance(one, RegionSharesStated)]
+    return {(one.region, one.month): sign(one, key) for one in stated}
 
 
 def as_csv(lines: Sequence[FairShareStated], language: str) -> str:
@@ -158,7 +167,7 @@ def as_csv(lines: Sequence[FairShareStated], language: str) -> str:
     return into.getvalue()
 
 
-def as_html(lines: Sequence[FairShareStated], language: str, signature: tuple[str, str] | None = None) -> str:
+def as_html(lines: Sequence[FairShareStated], language: str, signed: RootSigned | None = None) -> str:
     """One page; figures stand in rows and providers in columns where one line is shown, else the other way round."""
     words, first = _WORDS[language], lines[0]
     told = f"{words['for']} {words[first.audience]} {first.recipient}"
@@ -182,11 +191,73 @@ def as_html(lines: Sequence[FairShareStated], language: str, signature: tuple[st
         )
     parts.append(f"<p>{words['flag']} {words['check']}.</p>")
     parts.append(f"<p class=root>{words['root']}: <code>{first.statement_root}</code><br>")
-    if signature is None:
+    if signed is None:
         parts.append(f"{words['unsigned']}</p>")
     else:
-        parts.append(f"{words['signed']}: <code>{signature[0]}</code>, {words['key']} <code>{signature[1]}</code></p>")
+        by = f"{words['key']} <code>{html.escape(signed.public_key)}</code>"
+        parts.append(f"{words['signed']}: <code>{html.escape(signed.signature)}</code>, {by}</p>")
+    records = [base64.b64encode(codec.encode(one)).decode() for one in (*lines, *((signed,) if signed else ()))]
+    parts.append(f'<script type="application/json" id="records">{json.dumps(records)}</script>')
     return "\n".join(parts) + "</html>\n"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentVerdict:
+    """What a reader found about a page; `faults` is empty where all is as it should be."""
+
+    region: str
+    month: str
+    root: str
+    lines: int
+    faults: tuple[str, ...]
+
+
+def check_document(page: Path, public_key: str, signed_roots: Path | None = None) -> DocumentVerdict:
+    """A page held against its own records, their root, and the key that its reader was told by another way.
+
+    `signed_roots`: the dumped topic that everybody reads; without it, the signature in the page is the one checked. A
+    CSV of the same name beside the page is checked too. UsageError: no page of `hub statements render`.
+    """
+    text = page.read_text("utf-8", errors="replace")
+    lines, in_page, language = _records_of(page, text)
+    first = lines[0]
+    faults = []
+    if text != as_html(lines, language, in_page):
+        faults.append("page: it does not show what its records say")
+    table = page.with_suffix(".csv")
+    if table.exists() and table.read_text("utf-8", errors="replace") != as_csv(lines, language):
+        faults.append(f"{table.name}: it does not show what the records of the page say")
+    for line in lines:
+        if (line.region, line.month, line.statement_root) != (first.region, first.month, first.statement_root):
+            faults.append(f"{line.provider}: a line of another region, month or root than the first")
+        faults += [f"{line.provider} {one}" for one in check_statement(line).disagreements]
+    signed = in_page if signed_roots is None else signed_roots_in(signed_roots).get((first.region, first.month))
+    if signed is None:
+        faults.append(f"signature: found none for {first.region} {first.month}")
+    elif (signed.region, signed.month, signed.statement_root) != (first.region, first.month, first.statement_root):
+        faults.append(f"root: found {first.statement_root}, signed is {signed.statement_root} of {signed.month}")
+    elif not is_signed(signed, public_key):
+        faults.append(f"signature: not by the key {public_key}")
+    return DocumentVerdict(first.region, first.month, first.statement_root, len(lines), tuple(faults))
+
+
+_RECORDS: Final = re.compile(r'<script type="application/json" id="records">(.*?)</script>', re.DOTALL)
+_LANGUAGE: Final = re.compile(r'^<!doctype html><html lang="(nl|en)">')
+
+
+def _records_of(page: Path, text: str) -> tuple[list[FairShareStated], RootSigned | None, str]:
+    found, language = _RECORDS.findall(text), _LANGUAGE.match(text)
+    try:
+        held = [codec.decode(base64.b64decode(one, validate=True)) for one in json.loads(found[0])]
+    except Exception as problem:
+        raise UsageError(
+            f"{page}: found no records ({type(problem).__name__}), expected an HTML page of `hub statements render`"
+        ) from problem
+    lines = [one for one in held if isinstance(one, FairShareStated)]
+    if not lines or language is None:
+        raise UsageError(f"{page}: found no statement, expected an HTML page of `hub statements render`")
+    signed = [one for one in held if isinstance(one, RootSigned)]
+    return lines, signed[0] if signed else None, language[1]
 
 
 def _heading(column: tuple[str, str, _Cell], language: str) -> str:

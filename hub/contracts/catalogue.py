@@ -25,6 +25,7 @@ ALERTS: Final = "alerts"
 REGION_STATUS: Final = "region-status"
 IN_FORCE: Final = "in-force"
 REGION_SHARES: Final = "region-shares"
+SIGNED_ROOTS: Final = "signed-roots"
 CONTROL: Final = "control"
 
 OF_A_GENERATION: Final = (REGION_LOG, REGION_FACTS, REGION_SNAPSHOTS, LINKS, IDENTITY_LOG, MATCH_SNAPSHOTS)
@@ -227,8 +228,9 @@ DELIVERY: Final = "hub-delivery"
 READ_MODEL: Final = "hub-readmodel"
 CONSOLE: Final = "hub-console"
 WEBHOOKS: Final = "hub-webhooks"
+SIGNING: Final = "hub-signing"
 AUDITOR: Final = "hub-auditor"
-HUB_PRINCIPALS: Final = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, WEBHOOKS, AUDITOR)
+HUB_PRINCIPALS: Final = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, WEBHOOKS, SIGNING, AUDITOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +358,7 @@ def _shared(reference: Reference) -> Iterator[Topic]:
     """What more than one tenant reads."""
     members = {role: tuple(principal_of(t) for t in reference.by_role[role]) for role in Role}
     everyone = (*(p for role in _EVERYONE for p in members[role]), AUDITOR)
-    hub = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, WEBHOOKS, AUDITOR, *members[Role.CLOCK])
+    hub = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, WEBHOOKS, SIGNING, AUDITOR, *members[Role.CLOCK])
     key = "tables/<version>, activation/<version>, closing/<generation>"
     yield Topic(CONTROL, 1, "admin", (), hub, FOREVER_MS, "open", (), key, compacted=True, append_time=True)
     told = partial(Topic, partitions=1, owner=DELIVERY, writers=(DELIVERY,), sensitivity="business")
@@ -370,8 +372,12 @@ def _shared(reference: Reference) -> Iterator[Topic]:
     # Delivery reads them as well: after a rebalance it learns there which sequence was the last.
     kept = partial(told, readers=(*everyone, DELIVERY), retention_ms=FOREVER_MS, compacted=True)
     yield kept(REGION_STATUS, carries=(f.RegionStatusChanged,), key="region")
-    yield kept(REGION_SHARES, carries=(f.RegionSharesStated,), key="region/month")
+    # The one who signs reads no more than everybody may: it holds a secret, and needs none of the hub's.
+    shares = partial(kept, readers=(*everyone, DELIVERY, SIGNING))
+    yield shares(REGION_SHARES, carries=(f.RegionSharesStated,), key="region/month")
     yield kept(IN_FORCE, carries=(f.PlanInForce, f.GuidelineInForce), key="region/kind[/month]")
+    signed = partial(kept, owner=SIGNING, writers=(SIGNING,), readers=everyone)
+    yield signed(SIGNED_ROOTS, carries=(f.RootSigned,), key="region/month")
 
 
 def _own(row: Tenant) -> Iterator[Topic]:
@@ -434,6 +440,7 @@ GROUPS: Final = {
     READ_MODEL: ("hub.read-model",),
     CONSOLE: ("hub.console",),
     WEBHOOKS: ("hub.webhooks",),
+    SIGNING: ("hub.signing",),
     AUDITOR: ("hub.auditor",),
 }
 """Consumer groups are prefixes: a role may have several below its own name."""

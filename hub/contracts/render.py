@@ -159,7 +159,7 @@ def asyncapi() -> str:
                 "name": type_name(kind),
                 "title": row.schema["doc"],
                 "contentType": "application/vnd.apache.avro",
-                "headers": _HEADERS if kind in OUTPUTS else _NO_HEADERS,
+                "headers": _NO_HEADERS if kind in INPUTS else _HEADERS,
                 "payload": {"schemaFormat": "application/vnd.apache.avro;version=1.9.0", "schema": row.schema},
                 "bindings": {"kafka": {"schemaIdLocation": "payload", "schemaIdPayloadEncoding": "confluent"}},
             }

@@ -323,6 +323,17 @@ class RegionSharesStated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RootSigned:
+    """The root of a region's month, signed outside the fold; `public_key` says by whom, not that it is right."""
+
+    region: RegionCode
+    month: str
+    statement_root: str
+    public_key: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComplianceFound:
     """A finding: a signal for people, never a sanction."""
 

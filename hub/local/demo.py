@@ -53,6 +53,7 @@ PRINCIPALS: Final[Mapping[str, str]] = {
     "delivery": catalogue.DELIVERY,
     "read-model": catalogue.READ_MODEL,
     "webhooks": catalogue.WEBHOOKS,
+    "signing": catalogue.SIGNING,
 }
 """Kafka user of each role. A test holds it equal to the workers' own list, whose import would cost a second here."""
 ASKED_TO_END: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -22,7 +22,7 @@ from hub.domain.reference import Reference
 from hub.errors import TablesReplaced, UsageError
 from hub.log import TABLES_REPLACED, WORKER_STARTED, WORKER_STOPPED, configure, log
 from hub.settings import Settings
-from hub.streams import crash, delivery, intake
+from hub.streams import crash, delivery, intake, signing
 from hub.streams.app import attach, create_app
 from hub.streams.carrier import Carrier
 from hub.streams.clock import Clock, clock_tenant
@@ -41,6 +41,7 @@ PRINCIPALS: Final[Mapping[str, str]] = {
     "delivery": catalogue.DELIVERY,
     "read-model": catalogue.READ_MODEL,
     "webhooks": catalogue.WEBHOOKS,
+    "signing": catalogue.SIGNING,
     "clock": "clock",
 }
 """Kafka user of each role. The clock is a tenant like any other: it only has an inbox."""
@@ -157,6 +158,8 @@ def jobs_of(role: str, settings: Settings, reference: Reference, *, closing: boo
             from hub.streams import webhooks  # the HTTP client takes long to import, and only this role needs it
 
             yield from webhooks.jobs(settings, f"hub.{role}")  # alerts go on through all generations
+        case "signing":
+            yield from signing.jobs(settings, f"hub.{role}", connection)  # months go on through all generations
 
 
 def _attach_clock(app: faust.App, clock: Clock) -> None:

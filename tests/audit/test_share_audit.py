@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from datetime import date, timedelta
 from functools import cache
@@ -12,14 +13,13 @@ import pytest
 from typer.testing import CliRunner
 
 from hub.__main__ import app
-from hub.audit import signing
 from hub.audit.dispute import open_figures, replay_allocation
 from hub.audit.share_audit import check_statement, verify_region
-from hub.audit.statement_documents import render_dump
-from hub.contracts import catalogue, codec, tables
+from hub.audit.statement_documents import as_html, check_document, render_dump
+from hub.contracts import catalogue, codec, signing, tables
 from hub.domain import events as e
 from hub.domain import facts as f
-from hub.domain.identifiers import Agb, RecordId, TenantId
+from hub.domain.identifiers import Agb, RecordId, RegionCode, TenantId
 from hub.domain.words import DeclaredColour, StatementAudience
 from hub.errors import UsageError
 from hub.streams.machine import FactRecord
@@ -287,12 +287,73 @@ def test_a_signature_covers_region_month_and_root(tmp_path: Path) -> None:
     """And a key that signed is never overwritten."""
     public = signing.new_key(tmp_path / "key.pem")
     stated = f.RegionSharesStated(region=HERE, month=MARCH, statement_root="ab" * 32, providers=4)
-    signature, told = signing.sign(stated, tmp_path / "key.pem")
-    assert told == public and signing.is_signed(stated, signature, public)
-    assert not signing.is_signed(replace(stated, month="2026-04"), signature, public)
-    assert not signing.is_signed(stated, "no hex", public)
+    key = signing.load_key(tmp_path / "key.pem")
+    signed = signing.sign(stated, key)
+    assert signed == signing.sign(stated, key), "a repeat has the same bytes"
+    assert signed.public_key == public and signing.is_signed(signed, public)
+    for bent in (
+        replace(signed, month="2026-04"),
+        replace(signed, region=RegionCode("KSV-02")),
+        replace(signed, statement_root="cd" * 32),
+        replace(signed, signature="no hex"),
+    ):
+        assert not signing.is_signed(bent, public)
+    other = signing.new_key(tmp_path / "other.pem")
+    assert not signing.is_signed(replace(signed, public_key=other), other), "the key that it names is not believed"
     with pytest.raises(UsageError, match="expected a new file"):
         signing.new_key(tmp_path / "key.pem")
+
+
+def test_whoever_holds_a_page_checks_it_with_the_key_alone(dump: Dump, tmp_path: Path) -> None:
+    """What is shown, the root that it leads to, and who signed that; a page that was touched is seen."""
+    public = signing.new_key(tmp_path / "key.pem")
+    out = tmp_path / "out"
+    render_dump(dump.write(), out, "nl", tmp_path / "key.pem")
+    page = out / f"{ALFA}.{HERE}.2026-04.nl.html"
+    table, text = page.with_suffix(".csv"), page.read_text("utf-8")
+    found = check_document(page, public)
+    assert (found.faults, found.lines) == ((), 2)
+    other = signing.new_key(tmp_path / "other.pem")
+    assert check_document(page, other).faults == (f"signature: not by the key {other}",)
+    hours = re.search(r"<td>(\d+:\d\d)</td>", text)
+    assert hours is not None
+    page.write_text(text.replace(hours[0], "<td>1:11</td>", 1), "utf-8")
+    assert check_document(page, public).faults == ("page: it does not show what its records say",)
+    page.write_text(text, "utf-8")
+    table.write_text(table.read_text("utf-8").replace(hours[1], "1:11", 1), "utf-8")
+    assert check_document(page, public).faults == (f"{table.name}: it does not show what the records of the page say",)
+    table.unlink()
+    mine = sorted(lines_for(ALFA), key=lambda line: line.provider)
+    bent = [replace(mine[0], allocated_minutes=mine[0].allocated_minutes + 60), *mine[1:]]
+    root = f.RegionSharesStated(region=HERE, month="2026-04", statement_root=mine[0].statement_root, providers=6)
+    page.write_text(as_html(bent, "nl", signing.sign(root, signing.load_key(tmp_path / "key.pem"))), "utf-8")
+    [fault] = check_document(page, public).faults
+    assert fault == f"{bent[0].provider} line: it does not lead to the root that the statement names"
+    page.write_text(as_html(mine, "nl"), "utf-8")
+    assert check_document(page, public).faults == (f"signature: found none for {HERE} 2026-04",)
+    page.write_text("<html>", "utf-8")
+    with pytest.raises(UsageError, match=r"found no records .* expected an HTML page"):
+        check_document(page, public)
+
+
+def test_a_page_that_nobody_signed_is_held_against_what_everybody_reads(dump: Dump, tmp_path: Path) -> None:
+    """The signatures on `signed-roots` need no trust in whoever renders; without them the command says no."""
+    public = signing.new_key(tmp_path / "key.pem")
+    folder = dump.write()
+    render_dump(folder, tmp_path / "out", "en")
+    page, run = tmp_path / "out" / f"{INS_1}.{HERE}.{MARCH}.en.html", CliRunner()
+    command = ["statements", "verify", str(page), "--public-key", public, "--json"]
+    unsigned = run.invoke(app, command)
+    assert (unsigned.exit_code, json.loads(unsigned.stdout)["verdict"]) == (1, "differs")
+    key = signing.load_key(tmp_path / "key.pem")
+    signed = [signing.sign(one, key) for _, one in dump.facts if isinstance(one, f.RegionSharesStated)]
+    roots = folder / "topics" / f"{catalogue.SIGNED_ROOTS}.jsonl"
+    roots.write_text("".join(json.dumps(_row(n, b"k", codec.encode(x), {})) + "\n" for n, x in enumerate(signed)))
+    checked = run.invoke(app, [*command, "--signed-roots", str(roots)])
+    assert (checked.exit_code, json.loads(checked.stdout)["verdict"]) == (0, "signed")
+    render_dump(folder, tmp_path / "out", "en")
+    rendered_again = run.invoke(app, command)
+    assert rendered_again.exit_code == 0, "the page now carries the signature of the topic"
 
 
 def test_the_commands_answer_for_scripts(dump: Dump, tmp_path: Path) -> None:

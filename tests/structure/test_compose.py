@@ -97,7 +97,10 @@ def test_every_worker_holds_the_password_of_its_own_role_alone(secrets: Path, mo
     for name, service in WORKERS.items():
         mounted = service["environment"]["HUB_CREDENTIALS_FILE"]
         assert mounted == f"/run/secrets/{name}"
-        assert service["secrets"] == ([name, "webhook_endpoints"] if name == "webhooks" else [name])
+        assert service["secrets"] == [
+            name,
+            *{"webhooks": ["webhook_endpoints"], "signing": ["signing_key"]}.get(name, []),
+        ]
         for key, value in service["environment"].items():
             monkeypatch.setenv(key, value)
         path = secrets / Path(COMPOSE["secrets"][name]["file"]).name

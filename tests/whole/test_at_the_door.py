@@ -54,10 +54,12 @@ ACCESS: Final[tuple[tuple[str, set[str], set[str]], ...]] = (
     ("control", set(), {*HUB, "clock"}),
     ("alerts", {"hub-delivery"}, {"ops", "hub-webhooks", AUDITOR}),
     (
-        "region-status|region-shares|in-force",
+        "region-status|in-force",
         {"hub-delivery"},
         {*(TENANTS - {"clock", "operator"}), "hub-delivery", AUDITOR},
     ),
+    ("region-shares", {"hub-delivery"}, {*(TENANTS - {"clock", "operator"}), "hub-delivery", "hub-signing", AUDITOR}),
+    ("signed-roots", {"hub-signing"}, {*(TENANTS - {"clock", "operator"}), AUDITOR}),
     (r"inbox\.([^.]+)", {OWN}, {OWN, "hub-intake", AUDITOR}),
     (r"inbox\.([^.]+)\.dlq", {"hub-intake"}, {OWN, AUDITOR}),
     (r"out\.[^.]+\.([^.]+)", {"hub-delivery"}, {OWN, AUDITOR}),
