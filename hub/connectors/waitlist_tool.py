@@ -22,7 +22,7 @@ import msgspec
 from hub.contracts import codec
 from hub.domain.events import AllocationAnswered, WaitingClientListed
 from hub.domain.facts import AllocationStated, ClientStatusChanged
-from hub.domain.identity import Block, Identity
+from hub.domain.identity import BLOCKS_MAX, IDENTITY_BYTES_MAX, Block, Identity
 from hub.errors import UsageError, WorldUnavailable
 
 PAGE_MAX: Final = 500
@@ -35,6 +35,9 @@ T = TypeVar("T")
 _QUOTED: Final = re.compile(r"'[^']*'|(?<=field )`[^`]*`")
 """Values and names of fields that a message would repeat."""
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=31_622_400)]
+Int = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Version = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+"""JSON has numbers of any length; what Avro or a message of Kafka cannot hold is told back, else the connector would end."""
 Digits4 = Annotated[str, msgspec.Meta(pattern="^[0-9]{4}$")]
 Code = Annotated[str, msgspec.Meta(pattern="^[0-9]{8}$")]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -43,23 +46,23 @@ Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 class ToolBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One block of an encoded identity; bytes are Base64."""
 
-    pass_number: int
-    token: bytes
-    filters: bytes = b""
+    pass_number: Int
+    token: Annotated[bytes, msgspec.Meta(max_length=IDENTITY_BYTES_MAX)]
+    filters: Annotated[bytes, msgspec.Meta(max_length=IDENTITY_BYTES_MAX)] = b""
 
 
 class ToolIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the edge made of a person."""
 
-    epoch: int
-    blocks: tuple[ToolBlock, ...]
+    epoch: Int
+    blocks: Annotated[tuple[ToolBlock, ...], msgspec.Meta(max_length=BLOCKS_MAX)]
 
 
 class ToolClient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A version of a waiting client as the tool sends it."""
 
     id: Id
-    version: Annotated[int, msgspec.Meta(ge=1)]
+    version: Version
     status: Literal["listed", "removed"]
     removal_reason: Literal["placed", "withdrawn", "born", "moved", "pregnancy_ended"] | None = None
     pc4: Digits4
@@ -78,7 +81,7 @@ class ToolAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """An answer to a proposal that a coordinator entered in the tool, in the region's name."""
 
     id: Id
-    version: Annotated[int, msgspec.Meta(ge=1)] = 1
+    version: Version = 1
     region: Id
     proposal: Id
     provider: Code
@@ -176,7 +179,11 @@ class Tool:
             async with self._session.request(
                 method, self._base + path, headers=self._headers, timeout=limit, allow_redirects=False, **rest
             ) as answer:
-                body = await answer.content.read(ANSWER_BYTES_MAX + 1)
+                body = bytearray()
+                async for piece in answer.content.iter_any():  # `read` returns what has come so far, not all
+                    body += piece
+                    if len(body) > ANSWER_BYTES_MAX:
+                        break
         except (aiohttp.ClientError, TimeoutError) as problem:
             raise WorldUnavailable(f"the waitlist tool does not answer ({type(problem).__name__})") from None
         if answer.status // 100 != 2 or len(body) > ANSWER_BYTES_MAX:

@@ -1,10 +1,14 @@
 """The waitlist tool's dialect: what comes in becomes our event or a reason, what goes out names no one."""
 
+import asyncio
 import base64
+import json
 from datetime import date
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
 
 from hub.connectors.waitlist_tool import Refused, Tool, allocation_json, answer_event, client_event, status_json
 from hub.domain.client_status import SENTENCES
@@ -39,6 +43,9 @@ def test_a_client_of_the_tool_is_a_waiting_client_of_ours() -> None:
         ({"status": "gone"}, "/status"),
         ({"status": "removed"}, "/removal_reason"),
         ({"surname": "Jansen"}, "/"),
+        ({"version": 2**63}, "/version"),
+        ({"identity": {"epoch": 2**70, "blocks": []}}, "/identity/epoch"),
+        ({"identity": {"epoch": 3, "blocks": [{"pass_number": 5, "token": "A" * 4000}]}}, "/identity/blocks/0/token"),
     ],
 )
 def test_what_is_no_client_says_where_and_never_repeats_a_value(change: dict[str, Any], pointer: str) -> None:
@@ -76,6 +83,31 @@ def test_every_status_has_its_sentence_in_two_languages(status: ClientStatus) ->
         waiting_id=RecordId("w1"), status=status, message_nl=nl, message_en=en,
     )  # fmt: skip
     assert status_json(fact, 1)["message_nl"].endswith(".")
+
+
+async def test_a_page_that_comes_in_pieces_is_one_page() -> None:
+    """Every page of more than a few kilobytes does."""
+    client = json.dumps(CLIENT)
+
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for piece in ('{"records": [', client[:20], client[20:], '], "cursor": "c9"}'):
+            await response.write(piece.encode())
+            await asyncio.sleep(0.02)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/clients", slowly)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            tool = Tool(f"http://127.0.0.1:{runner.addresses[0][1]}", "secret", session)
+            assert await tool.page("clients") == ([CLIENT], "c9")
+    finally:
+        await runner.cleanup()
 
 
 def test_a_tool_is_spoken_to_over_https_only() -> None:
