@@ -47,16 +47,15 @@ def place_of(reference: Reference, region: RegionCode, *, opens_later: bool = Fa
 class Case:
     """One event in front of one region. `facts` grows in the order in which they will stand in the log.
 
-    `position`: where in the log the event stands; it makes identities that nobody chose. `comparable`: whether the
-    sender gave an identity that can be compared. `cause`: the type of the event. `client_statuses`: what clients of the
-    list, by record key, may be told once the event is judged; the last word counts.
+    `comparable`: whether the sender gave an identity that can be compared. `cause`: the type of the event.
+    `client_statuses`: what clients of the list, by record key, may be told once the event is judged; the last word
+    counts.
     """
 
     place: Place
     state: RegionState
     tenant: TenantId
     content: bytes = b""
-    position: str = ""
     comparable: bool = True
     cause: str = ""
     facts: list[Any] = field(default_factory=list)

@@ -213,25 +213,27 @@ def _contradicted(judgement: Judgement) -> Iterable[tuple[Agb, str]]:
 
 
 class AlertBook:
-    """Open episodes of one region. Closed ones are forgotten: their identity is never used again."""
+    """Open episodes of one region, and how many were ever opened. Closed ones are forgotten.
+
+    An identity is made of region, kind, subject and the number of the episode here, so it is never used again. The
+    number and not the offset in the log: whoever hashes through all offsets learns how much everybody published.
+    """
 
     def __init__(self, region: RegionCode) -> None:
         self.region = region
         self._rows: Shards[Episode] = Shards("alerts", Episode, count=4, size_max=EPISODES_MAX)
+        self._opened: Shards[int] = Shards("alerts-opened", int, count=1, size_max=1)
 
     def observe(
-        self, conditions: Iterable[Condition], kinds: Iterable[AlertKind], on: date, position: str, rules: AlertRules
+        self, conditions: Iterable[Condition], kinds: Iterable[AlertKind], on: date, rules: AlertRules
     ) -> tuple[AlertChange, ...]:
-        """What the conditions that hold now change. `kinds`: those of which all conditions are given.
-
-        `position`: where in the log this is seen; with region, kind and subject it makes the identity of an episode.
-        """
+        """What the conditions that hold now change. `kinds`: those of which all conditions are given."""
         changes = []
         holding: dict[str, None] = {}
         for condition in conditions:
             key = _key(condition.kind, condition.subject)
             holding[key] = None
-            change = self._hold(key, condition, on, position, rules)
+            change = self._hold(key, condition, on, rules)
             if change is not None:
                 changes.append(change)
         asked = tuple(kinds)
@@ -276,23 +278,26 @@ class AlertBook:
     @property
     def changed(self) -> bool:
         """Whether a part waits to be written."""
-        return self._rows.changed
+        return self._rows.changed or self._opened.changed
 
     def changed_parts(self) -> dict[str, bytes | None]:
         """See `Shards.changed_parts`."""
-        return self._rows.changed_parts()
+        return {**self._rows.changed_parts(), **self._opened.changed_parts()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """See `Shards.restore`."""
         self._rows.restore(parts)
+        self._opened.restore(parts)
 
-    def _hold(self, key: str, condition: Condition, on: date, position: str, rules: AlertRules) -> AlertChange | None:
+    def _hold(self, key: str, condition: Condition, on: date, rules: AlertRules) -> AlertChange | None:
         episode = self._rows.get(key)
         if episode is None:
             if condition.only_keeps or self._rows.full:
                 return None
+            number = (self._opened.get("") or 0) + 1
+            self._opened.put("", number)
             opened = Episode(
-                alert_id=_identity(self.region, condition, position),
+                alert_id=_identity(self.region, condition, number),
                 kind=condition.kind,
                 subject=condition.subject,
                 clause=condition.clause,
@@ -439,8 +444,8 @@ def _key(kind: AlertKind, subject: str) -> str:
     return f"{kind.value}|{subject}"
 
 
-def _identity(region: RegionCode, condition: Condition, position: str) -> str:
-    return sha256(f"{region}|{condition.kind.value}|{condition.subject}|{position}".encode()).hexdigest()[:32]
+def _identity(region: RegionCode, condition: Condition, number: int) -> str:
+    return sha256(f"{region}|{condition.kind.value}|{condition.subject}|{number}".encode()).hexdigest()[:32]
 
 
 ADDRESSEES: dict[Addressee, Sentence] = {

@@ -156,7 +156,7 @@ def _observe_held(case: Case) -> None:
     conditions = [Condition(kind=AlertKind.TENANT_HELD, subject=one, clause=HELD_CLAUSE) for one in held]
     rules = case.state.plan.alerts
     kinds = (AlertKind.TENANT_HELD,)
-    tell_alerts(case, case.state.alerts.observe(conditions, kinds, case.today, case.position, rules))
+    tell_alerts(case, case.state.alerts.observe(conditions, kinds, case.today, rules))
 
 
 TOLD: Final[Mapping[type[Any], Telling]] = {
@@ -245,9 +245,8 @@ class RegionRules:
         """What follows from one event: the receipt first where this copy is the home one, then the facts."""
         view, places = self._views[bisect_right(self.reference.moments, logged.appended_ms)]
         case = Case(
-            places[logged.region], state, logged.tenant, logged.content, str(logged.offset), logged.comparable,
-            type(logged.event).__name__,
-        )  # fmt: skip
+            places[logged.region], state, logged.tenant, logged.content, logged.comparable, type(logged.event).__name__
+        )
         facts = self._facts(case, logged)
         return [*facts, *openings(case, view)] if logged.region == NATIONAL else facts
 

@@ -36,7 +36,7 @@ def judge_colour(case: Case) -> Judgement | None:
     clients = {month.month: state.forecast.loads.clients(REGION, month.month) for month in evidence.months}
     told = {month: n for month, n in clients.items() if n >= plan.fair_share.disclosed_count_min}
     conditions = colour_conditions(case.region, judgement, mediates, told)
-    tell_alerts(case, state.alerts.observe(conditions, COLOUR_KINDS, today, case.position, plan.alerts))
+    tell_alerts(case, state.alerts.observe(conditions, COLOUR_KINDS, today, plan.alerts))
     return judgement
 
 
@@ -67,7 +67,7 @@ def observe_daily(case: Case, kinds_holding: dict[AlertKind, str]) -> None:
         Condition(kind=kind, subject=case.region, clause=clause) for kind, clause in sorted(kinds_holding.items())
     ]
     rules = case.state.plan.alerts
-    tell_alerts(case, case.state.alerts.observe(conditions, DAILY_KINDS, case.today, case.position, rules))
+    tell_alerts(case, case.state.alerts.observe(conditions, DAILY_KINDS, case.today, rules))
 
 
 def acknowledge_alert(case: Case, event: AlertAcknowledged) -> Verdict:

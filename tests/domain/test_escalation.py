@@ -59,7 +59,7 @@ class Story:
     def sees(self, colour: ComputedColour, *more: Reason, mediation: Mediation = INSURER) -> list[tuple[str, str]]:
         """What a judgement changes: kind and state."""
         conditions = colour_conditions(HERE, judged(colour, *more), mediation)
-        return self.tell(self.book.observe(conditions, COLOUR_KINDS, self.day, f"log/0/{len(self.told)}", RULES))
+        return self.tell(self.book.observe(conditions, COLOUR_KINDS, self.day, RULES))
 
     def days(self, count: int) -> list[tuple[str, str]]:
         """Days pass; what they change."""
@@ -231,26 +231,43 @@ def _all_parts(book: AlertBook) -> dict[str, bytes | None]:
     """Every part, whether it changed or not."""
     for key, row in book._rows.items():
         book._rows.put(key, row)
+    for key, number in book._opened.items():
+        book._opened.put(key, number)
     return book.changed_parts()
 
 
-def test_the_identity_follows_from_where_the_cause_was_seen() -> None:
-    """Whoever refolds the log finds the same identity, and another region another one."""
-    condition = Condition(kind=K.TENANT_HELD, subject="pkg-alfa", clause="PROPOSAL")
+HELD = Condition(kind=K.TENANT_HELD, subject="pkg-alfa", clause="PROPOSAL")
 
-    def opened(region: RegionCode, position: str) -> str:
-        (change,) = AlertBook(region).observe([condition], [K.TENANT_HELD], DAY, position, RULES)
-        return change.episode.alert_id
 
-    assert opened(HERE, "log/0/7") == opened(HERE, "log/0/7")
-    assert len({opened(HERE, "log/0/7"), opened(HERE, "log/0/8"), opened(RegionCode("KSV-02"), "log/0/7")}) == 3
+def held_again(book: AlertBook, times: int) -> list[str]:
+    """Identities of the episodes of a cause that comes and stays away for good, some times over."""
+    found = []
+    for n in range(times):
+        day = DAY + timedelta(days=100 * n)
+        (change,) = book.observe([HELD], [K.TENANT_HELD], day, RULES)
+        found.append(change.episode.alert_id)
+        book.observe([], [K.TENANT_HELD], day, RULES)
+        assert book.start_day(day + timedelta(days=50), RULES)[0].episode.state is S.CLOSED
+    return found
+
+
+def test_an_identity_is_never_used_again_and_tells_no_place_in_the_log() -> None:
+    """It follows from the region, the cause and how many alerts the region has had; a restored book counts on."""
+    book = AlertBook(HERE)
+    first = held_again(book, 3)
+    assert len(set(first)) == 3
+    restored = AlertBook(HERE)
+    restored.restore({name: part for name, part in book.changed_parts().items() if part is not None})
+    assert not set(held_again(restored, 1)) & set(first)
+    assert held_again(AlertBook(HERE), 3) == first
+    assert not set(held_again(AlertBook(RegionCode("KSV-02")), 3)) & set(first)
 
 
 def test_kinds_that_were_not_asked_for_are_left_alone() -> None:
     """A judgement of colours says nothing about a held tenant."""
     story = Story()
     held = Condition(kind=K.TENANT_HELD, subject="pkg-alfa", clause="PROPOSAL")
-    story.tell(story.book.observe([held], [K.TENANT_HELD], DAY, "log/0/1", RULES))
+    story.tell(story.book.observe([held], [K.TENANT_HELD], DAY, RULES))
     assert story.sees(C.GREEN) == []
     assert story.days(6) == []
 
@@ -270,7 +287,7 @@ def told_first(colour: ComputedColour, *reasons: Reason, clients: int = 0) -> Al
         state=ColourState(colour=colour, since=DAY), reasons=reasons, red_a=Truth.NO, red_b=Truth.NO, months=()
     )
     conditions = colour_conditions(HERE, judgement, INSURER, {APRIL: clients, MAY: clients})
-    return AlertBook(HERE).observe(conditions, COLOUR_KINDS, DAY, "log/0/1", RULES)[0]
+    return AlertBook(HERE).observe(conditions, COLOUR_KINDS, DAY, RULES)[0]
 
 
 SHORT = Reason(code=ReasonCode.SHORT_OF_MEAN, month=APRIL, permille=624, load_minutes=72_600, capacity_minutes=69_000)
@@ -323,7 +340,7 @@ def test_what_is_told_again_is_told_with_the_figures_of_that_day() -> None:
     story.sees(C.ORANGE)
     judgement = judged(C.ORANGE)
     later = Judgement(state=judgement.state, reasons=(SHORT,), red_a=Truth.NO, red_b=Truth.NO, months=())
-    assert story.book.observe(colour_conditions(HERE, later, INSURER), COLOUR_KINDS, story.day, "p", RULES) == ()
+    assert story.book.observe(colour_conditions(HERE, later, INSURER), COLOUR_KINDS, story.day, RULES) == ()
     assert story.days(7) == [("code_orange", "escalated")]
     assert "1.210 uur" in story.told[-1].what.nl
     assert story.sees(C.GREEN) == [("code_orange", "closed")]

@@ -249,16 +249,14 @@ class AlertsAsEpisodes(RuleBasedStateMachine):
         super().__init__()
         self.book = AlertBook(HERE)
         self.today = DAY_1
-        self.seen = 0
         self.open: dict[str, str] = {}
         self.quiet: dict[str, date] = {}
         self.closed: set[str] = set()
 
     @rule(subjects=st.sets(st.sampled_from(SUBJECTS)), detail=st.sampled_from([(), ("2026-05",)]))
     def observe(self, subjects: set[str], detail: tuple[str, ...]) -> None:
-        self.seen += 1
         conditions = [Condition(kind=self.KIND, subject=s, clause="c", detail=detail) for s in sorted(subjects)]
-        changes = self.book.observe(conditions, (self.KIND,), self.today, str(self.seen), self.RULES)
+        changes = self.book.observe(conditions, (self.KIND,), self.today, self.RULES)
         for subject in sorted(subjects):
             self.quiet.pop(subject, None)
         for subject in self.SUBJECTS:
