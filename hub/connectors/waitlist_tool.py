@@ -37,7 +37,7 @@ _QUOTED: Final = re.compile(r"'[^']*'|(?<=field )`[^`]*`")
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=31_622_400)]
 Int = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Version = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-"""JSON has numbers of any length; what Avro or a message of Kafka cannot hold is told back, else the connector would end."""
+"""What Avro or a message of Kafka cannot hold is told back, else the connector would end."""
 Digits4 = Annotated[str, msgspec.Meta(pattern="^[0-9]{4}$")]
 Code = Annotated[str, msgspec.Meta(pattern="^[0-9]{8}$")]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
