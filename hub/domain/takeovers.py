@@ -100,10 +100,15 @@ def _move_links(case: Case, event: e.RecordsTakenOver, moved: dict[str, str]) ->
 
 
 def _bequeath(case: Case, key: str, heir: str) -> None:
-    """The heir goes on counting where the record stood; the old name stays, and points at it."""
+    """The heir goes on counting where the record stood; the old name stays, and points at it.
+
+    A heir that was given away before stands again and points nowhere, so that no chain of heirs ever comes back to
+    where it began: `heir_of` ends.
+    """
     known, own = case.state.versions.get(key), case.state.versions.get(heir)
     if known is None:
         return
-    if own is None or own.version < known.version:
-        case.state.versions.put(heir, KnownVersion(known.version, known.content, known.until))
+    if own is None or own.heir or own.version < known.version:
+        newest = known if own is None or own.version <= known.version else own
+        case.state.versions.put(heir, KnownVersion(newest.version, newest.content, newest.until))
     case.state.versions.put(key, KnownVersion(known.version, known.content, known.until, heir))

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from hub.domain import events as e
+from hub.domain.case import Case, place_of
 from hub.domain.facts import ReceiptIssued
 from hub.domain.identifiers import NATIONAL, RecordId, TenantId
+from hub.domain.takeovers import heir_of
 from hub.domain.words import LinkKind
 from tests.domain.region_world import (
     ALFA,
@@ -160,3 +162,16 @@ def test_a_second_takeover_follows_the_first(world: World) -> None:
     world.told(moved)
     (row,) = [row for row in world.state.registrations.values() if row.record_id == "g1"]
     assert row.tenant == BETA and not row.active
+
+
+def test_a_provider_may_return_to_its_old_package(world: World) -> None:
+    """From Alfa to Gamma and back: the old name stands again, a late link finds it, and Gamma is the former one."""
+    world.told(decided())
+    world.told(changed(decided(), old_tenant=GAMMA, new_tenant=ALFA))
+    assert {row.tenant for row in world.state.registrations.values()} == {ALFA}
+    at_gamma = changed(registration_ref("r1"), tenant=GAMMA)
+    case = Case(place_of(world.rules.reference, HERE), world.state, GAMMA)
+    assert heir_of(case, at_gamma) == heir_of(case, registration_ref("r1")) == registration_ref("r1")
+    assert codes(world.given(registration("r1", version=2), GAMMA)) == ["taken_over"]
+    assert codes(world.given(registration("r1", version=2), ALFA)) == ["applied"]
+    assert codes(world.given(care("c1", version=2), ALFA)) == ["applied"]
