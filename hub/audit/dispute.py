@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from hub.audit.share_audit import month_in
-from hub.audit.verify import read_topic, reference_of
+from hub.audit.verify import RegionLog, logs_of_region, read_topic, reference_of
 from hub.contracts import codec
-from hub.contracts.catalogue import REGION_FACTS, REGION_LOG
 from hub.domain import events as e
 from hub.domain.facts import AllocationStated
-from hub.domain.identifiers import Agb, Month, RegionCode, month_of
+from hub.domain.identifiers import Agb, Month, month_of
 from hub.domain.logged import Logged
 from hub.domain.reference import Reference
 from hub.domain.region import RegionRules
@@ -51,17 +50,20 @@ class Told:
 def replay_allocation(dump: Path, region: str, proposal: str) -> list[Told]:
     """Every statement about one proposal, as the log gives it. UsageError: no such region, or proposal, in the dump."""
     published = {
-        row.headers["ce_hubpos"]: row.value for row in read_topic(dump, REGION_FACTS) if row.key == region and row.value
+        (log.fold.facts_topic, row.headers["ce_hubpos"]): row.value
+        for log in logs_of_region(dump, region)
+        for row in read_topic(dump, log.fold.facts_topic, log.partition)
+        if row.key == region and row.value
     }
     told = []
-    for fact in _facts_of(dump, region):
+    for log, fact in _facts_of(dump, region):
         held, position = codec.decode(fact.value), dict(fact.headers)["ce_hubpos"].decode()
         if isinstance(held, AllocationStated) and held.proposal_id == proposal:
             why_not = tuple((one.provider, one.reason) for one in held.why_not)
             told.append(
                 Told(
                     position, held.recipient, held.status.value, held.provider or "", held.reason, why_not,
-                    published.get(position) == fact.value,
+                    published.get((log.fold.facts_topic, position)) == fact.value,
                 )
             )  # fmt: skip
     if not told:
@@ -157,14 +159,14 @@ def _covers(event: e.CapacityDeclared, month: Month) -> bool:
     return month_of(event.period_from) <= month <= month_of(event.period_until)
 
 
-def _facts_of(dump: Path, region: str, rules: RegionRules | None = None) -> Iterator[FactRecord]:
-    """Every fact of a region, from a refold of its part of the log."""
-    reference = reference_of(dump)
-    row = reference.region.get(RegionCode(region))
-    if row is None:
-        raise UsageError(f"found region {region!r}, expected one of the tables: {', '.join(sorted(reference.region))}")
-    machine: Machine[RegionState] = Machine(rules or RegionRules(reference), row.partition, REGION_LOG, reference)
-    for one in read_topic(dump, REGION_LOG, row.partition):
-        if one.key == region:
+def _facts_of(dump: Path, region: str, rules: RegionRules | None = None) -> Iterator[tuple[RegionLog, FactRecord]]:
+    """Every fact of a region, from a refold of its part of the log of each generation."""
+    for log in logs_of_region(dump, region):
+        held, reference = rules or RegionRules(log.reference), log.reference
+        machine: Machine[RegionState] = Machine(
+            held, log.partition, log.fold.log_topic, reference, reference.generation
+        )  # fmt: skip
+        for one in log.rows:
             headers = [(name, text.encode()) for name, text in one.headers.items()]
-            yield from machine.apply([LogRecord(one.offset, one.timestamp, region.encode(), one.value or b"", headers)])
+            record = LogRecord(one.offset, one.timestamp, region.encode(), one.value or b"", headers)
+            yield from ((log, fact) for fact in machine.apply([record]))

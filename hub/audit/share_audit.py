@@ -16,9 +16,8 @@ from typing import Any, Final
 
 import msgspec
 
-from hub.audit.verify import Difference, Row, Verdict, read_topic, reference_of, refold
+from hub.audit.verify import Difference, Row, Verdict, logs_of_region, read_topic, refold
 from hub.contracts import codec
-from hub.contracts.catalogue import REGION_FACTS, REGION_LOG
 from hub.domain.facts import FairShareStated, RegionSharesStated, RootSigned
 from hub.domain.fair_share import ShareRules, Standing, own_target, weight_of
 from hub.domain.identifiers import Month, RegionCode, month_text, parse_month
@@ -26,7 +25,6 @@ from hub.domain.share_statements import line_text, totals_text
 from hub.domain.statement_root import canonical, leaf_hash, root_from
 from hub.domain.statements import RegionTotals
 from hub.errors import UsageError
-from hub.streams.folds import FOLDS
 
 Statement = FairShareStated | RegionSharesStated
 OWN_FIGURES: Final = (
@@ -58,22 +56,17 @@ def verify_region(dump: Path, region: str, month: str) -> RegionVerdict:
     UsageError: no such region in the tables, no month, or nothing of that month in log and facts.
     """
     wanted = month_text(month_in(month))
-    reference = reference_of(dump)
-    row = reference.region.get(RegionCode(region))
-    if row is None:
-        known = ", ".join(sorted(reference.region))
-        raise UsageError(f"found region {region!r}, expected one of the tables: {known}")
-    log = [one for one in read_topic(dump, REGION_LOG, row.partition) if one.key == region]
-    expected: dict[str, bytes] = {}
-    for _, facts in refold(FOLDS["region"], reference, row.partition, log):
-        for fact in facts:
-            if isinstance(fact_of := codec.decode(fact.value), Statement) and fact_of.month == wanted:
-                expected[dict(fact.headers)["ce_hubpos"].decode()] = fact.value
-    found = {
-        one.headers["ce_hubpos"]: one.value
-        for one in read_topic(dump, REGION_FACTS, row.partition)
-        if one.key == region and one.value is not None and _is_statement_of(one, wanted)
-    }
+    expected: dict[tuple[str, str], bytes] = {}
+    found: dict[tuple[str, str], bytes] = {}
+    for log in logs_of_region(dump, region):
+        topic = log.fold.facts_topic
+        for _, facts in refold(log.fold, log.reference, log.partition, log.rows):
+            for fact in facts:
+                if isinstance(fact_of := codec.decode(fact.value), Statement) and fact_of.month == wanted:
+                    expected[topic, dict(fact.headers)["ce_hubpos"].decode()] = fact.value
+        for one in read_topic(dump, topic, log.partition):
+            if one.key == region and one.value is not None and _is_statement_of(one, wanted):
+                found[topic, one.headers["ce_hubpos"]] = one.value
     if not expected and not found:
         raise UsageError(f"found no statement of {region} for {wanted}, expected a month that this dump has closed")
     verdict = Verdict()
@@ -97,20 +90,21 @@ def _is_statement_of(row: Row, month: str) -> bool:
     return bool(codec.decode(row.value).month == month)
 
 
-def _compare(place: str, found: bytes | None, expected: bytes | None, verdict: Verdict) -> None:
+def _compare(at: tuple[str, str], found: bytes | None, expected: bytes | None, verdict: Verdict) -> None:
+    topic, place = at
     if found == expected:
         return
     if found is None:
-        verdict.tell(Difference(REGION_FACTS, place, "no statement", "the one that the log gives"))
+        verdict.tell(Difference(topic, place, "no statement", "the one that the log gives"))
         return
     if expected is None:
-        verdict.tell(Difference(REGION_FACTS, place, "a statement", "none at this position"))
+        verdict.tell(Difference(topic, place, "a statement", "none at this position"))
         return
     said, meant = asdict(codec.decode(found)), asdict(codec.decode(expected))
     who = said.get("provider", "the region")
     for name in meant:
         if said.get(name) != meant[name]:
-            verdict.tell(Difference(REGION_FACTS, f"{place} {who} {name}", str(said.get(name)), str(meant[name])))
+            verdict.tell(Difference(topic, f"{place} {who} {name}", str(said.get(name)), str(meant[name])))
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,24 +49,29 @@ def trace_dump(dump: Path, name: str) -> list[Step]:
     for path in sorted((dump / "topics").glob("inbox.*.dlq.jsonl")):
         steps += [_step(path.stem, row, f"dead letter of {s}") for row in _rows(path) if (s := _source(row)) in sources]
     positions: dict[str, set[str]] = {}
-    for topic in (REGION_LOG, IDENTITY_LOG):
+    for topic in (*_of_every_generation(dump, REGION_LOG), *_of_every_generation(dump, IDENTITY_LOG)):
         positions[topic] = set()
         for row in _rows(dump / "topics" / f"{topic}.jsonl"):
             if (source := _source(row)) in sources:
                 positions[topic].add(f"{row['partition']}/{row['offset']}")
                 steps.append(_step(topic, row, f"copy of {source}"))
     delivered: dict[tuple[str, str, str], str] = {}
-    for topic, log in ((REGION_FACTS, REGION_LOG), (LINKS, IDENTITY_LOG)):
+    pairs = [
+        (topic, log + topic.removeprefix(facts))
+        for facts, log in ((REGION_FACTS, REGION_LOG), (LINKS, IDENTITY_LOG))
+        for topic in _of_every_generation(dump, facts)
+    ]
+    for topic, log in pairs:
         seen: set[str] = set()
         for row in _rows(dump / "topics" / f"{topic}.jsonl"):
             position = row["headers"].get("ce_hubpos", "")
-            if position.rpartition("/")[0] in positions[log] and position not in seen:
+            if position.rpartition("/")[0] in positions.get(log, ()) and position not in seen:
                 seen.add(position)
                 steps.append(_step(topic, row, f"follows from {log}/{position.rpartition('/')[0]}"))
                 if (to := row["headers"].get("ce_hubdest")) is not None:
                     delivered[to, row["key"], row["headers"]["ce_sequence"]] = f"{topic}/{position}"
     for path in sorted((dump / "topics").glob("*.jsonl")):
-        if path.stem in _NO_STEP or path.stem.startswith("inbox."):
+        if _is_no_step(path.stem) or path.stem.startswith("inbox."):
             continue
         for row in _rows(path):
             headers = row["headers"]
@@ -74,6 +79,16 @@ def trace_dump(dump: Path, name: str) -> list[Step]:
             if (fact := delivered.pop(mark, None)) is not None:
                 steps.append(_step(path.stem, row, f"copy of {fact}"))
     return steps
+
+
+def _of_every_generation(dump: Path, topic: str) -> list[str]:
+    """The topic of each generation that was dumped: the first has the plain name (adr 0007)."""
+    later = (path.stem for path in (dump / "topics").glob(f"{topic}.g*.jsonl"))
+    return [topic, *sorted(later, key=lambda name: (len(name), name))]
+
+
+def _is_no_step(topic: str) -> bool:
+    return topic.partition(".g")[0] in _NO_STEP
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -90,5 +105,5 @@ def _source(row: dict[str, Any]) -> str:
 def _step(topic: str, row: dict[str, Any], because: str) -> Step:
     at = datetime.fromtimestamp(row["timestamp"] / 1000, UTC).isoformat(timespec="milliseconds")
     said = row["headers"].get("ce_type", "").removeprefix("nl.kraamzorg.")
-    region = row["headers"].get("ce_hubregion") or (row["key"] if topic in _NO_STEP else "")
+    region = row["headers"].get("ce_hubregion") or (row["key"] if _is_no_step(topic) else "")
     return Step(f"{topic}/{row['partition']}/{row['offset']}", at, said, region or "", because)

@@ -23,6 +23,7 @@ from hub.contracts import control, tables
 from hub.contracts.catalogue import CONTROL, IDENTITY_LOG, REGION_LOG, of_generation
 from hub.contracts.codec import decode, type_name
 from hub.domain.events import StateCarried
+from hub.domain.identifiers import RegionCode
 from hub.domain.reference import Reference
 from hub.errors import HubError, UsageError
 from hub.streams.folds import FOLDS, Fold
@@ -287,6 +288,34 @@ def _joined(verdicts: list[Verdict]) -> Verdict:
         for difference in verdict.differences:
             whole.tell(difference)
     return whole
+
+
+@dataclass(frozen=True, slots=True)
+class RegionLog:
+    """A region's part of the log of one generation: the fold over it, tables of that generation, partition, records."""
+
+    fold: Fold
+    reference: Reference
+    partition: int
+    rows: list[Row]
+
+
+def logs_of_region(dump: Path, region: str) -> list[RegionLog]:
+    """A region's records by generation, oldest first, of those generations that were dumped.
+
+    UsageError: no such region in the tables.
+    """
+    reference = reference_of(dump)
+    if RegionCode(region) not in reference.region:
+        known = ", ".join(sorted(reference.region))
+        raise UsageError(f"found region {region!r}, expected one of the tables: {known}")
+    found = []
+    for generation in range(1, reference.generation + 1):
+        fold = FOLDS["region"].in_generation(generation)
+        rows = [row for row in read_topic(dump, fold.log_topic) if row.key == region]
+        if rows:  # its partition by the log itself: the tables are those of the last generation
+            found.append(RegionLog(fold, replace(reference, generation=generation), rows[0].partition, rows))
+    return found
 
 
 def refold(

@@ -418,3 +418,18 @@ def test_every_figure_opens_into_the_events_that_it_came_from(dump: Dump) -> Non
         figures = open_figures(folder, HERE, MARCH, line.provider)
         assert sum(one.minutes or 0 for one in figures["delivered"]) == line.delivered_employed_minutes
         assert len(figures["not_taken"]) == sum(one.count for one in line.declines)
+
+
+def test_a_later_generation_is_audited_like_the_first(dump: Dump) -> None:
+    """Its topics have names of their own: statements, disputes, figures and traces are looked for there too."""
+    folder = dump.write()
+    for topic in (catalogue.REGION_LOG, catalogue.REGION_FACTS):
+        (folder / "topics" / f"{topic}.jsonl").rename(folder / "topics" / f"{catalogue.of_generation(topic, 2)}.jsonl")
+    (folder / "tables.json").write_bytes(tables.render(replace(REFERENCE, generation=2)))
+    verdict = verify_region(folder, HERE, MARCH)
+    assert verdict.differences == () and verdict.statements == 6 * 3 + 1
+    said = next(fact for _, fact in dump.facts if isinstance(fact, f.AllocationStated))
+    told = replay_allocation(folder, HERE, said.proposal_id)
+    assert told and all(one.same_bytes for one in told)
+    line = lines_for(KSV, MARCH)[0]
+    assert open_figures(folder, HERE, MARCH, line.provider)["deployable"]
