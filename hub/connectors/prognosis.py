@@ -10,6 +10,7 @@ again changes nothing (spine 7). One wrong line keeps none of the others from be
 """
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from io import StringIO
@@ -52,7 +53,10 @@ def read_prognosis(text: str) -> tuple[tuple[PrognosisPublished, ...], tuple[Lin
     events: list[PrognosisPublished] = []
     faults: list[LineFault] = []
     seen: dict[RecordId, int] = {}
-    for number, cells in enumerate(csv.reader(lines, delimiter=separator), start=2):
+    for number, cells in _rows(lines, separator):
+        if cells is None:
+            faults.append(LineFault(number, "", "a cell without end", "cells of one line; see its quotes"))
+            continue
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(names):
@@ -69,6 +73,20 @@ def read_prognosis(text: str) -> tuple[tuple[PrognosisPublished, ...], tuple[Lin
         seen[event.record_id] = number
         events.append(event)
     return tuple(events), tuple(faults)
+
+
+def _rows(lines: StringIO, separator: str) -> Iterator[tuple[int, list[str] | None]]:
+    """Cells of each row behind the heading, with the number of its last line; None for one that is none."""
+    rows = csv.reader(lines, delimiter=separator)
+    while True:
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error:  # a cell beyond csv's own bound
+            yield rows.line_num + 1, None
+        else:
+            yield rows.line_num + 1, cells
 
 
 def _event(row: dict[str, str], line: int, faults: list[LineFault]) -> PrognosisPublished | None:

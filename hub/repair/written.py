@@ -32,26 +32,27 @@ def read_file(path: Path) -> Iterator[Any]:
     """Every event of a file of JSON lines, or of a JSON list. UsageError names the line and the field."""
     if path.stat().st_size > FILE_BYTES_MAX:
         raise UsageError(f"{path} is larger than {FILE_BYTES_MAX // 1024 // 1024} MiB; split it")
-    text = path.read_text("utf-8-sig")
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8; save it as UTF-8 and try again") from None
     if text.lstrip().startswith("["):
-        try:
-            held = json.loads(text)
-        except ValueError as problem:
-            raise UsageError(
-                f"{path}: found no JSON list ({problem}); expected events, or one event a line"
-            ) from problem
-        for number, one in enumerate(held):
+        for number, one in enumerate(_loaded(text, f"{path}", "a list of events, or one event a line")):
             yield parse(one, f"{path} entry {number}")
         return
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
-            try:
-                one = json.loads(line)
-            except ValueError as problem:
-                raise UsageError(
-                    f"{path} line {number}: found no JSON ({problem}); expected one event a line"
-                ) from problem
-            yield parse(one, f"{path} line {number}")
+            where = f"{path} line {number}"
+            yield parse(_loaded(line, where, "one event a line"), where)
+
+
+def _loaded(text: str, where: str, expected: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise UsageError(f"{where}: found brackets in brackets without end; expected {expected}") from None
+    except ValueError as problem:
+        raise UsageError(f"{where}: found no JSON ({problem}); expected {expected}") from problem
 
 
 def parse(written: Any, where: str) -> Any:
@@ -70,6 +71,10 @@ def parse(written: Any, where: str) -> Any:
         return msgspec.json.decode(json.dumps(fields), type=kind)
     except msgspec.ValidationError as problem:
         raise UsageError(f"{where}{_told(str(problem))}") from problem
+    except (msgspec.DecodeError, RecursionError):  # Python's reader takes NaN and half a character, JSON has neither
+        raise UsageError(
+            f"{where}: found a value that JSON has not, expected numbers, whole characters and dates"
+        ) from None
 
 
 def write(event: Any) -> dict[str, Any]:

@@ -62,6 +62,10 @@ def test_files_of_different_programs_say_the_same(text: str) -> None:
         ("KSV-01;2026-04;1.5;2026-03-01", "line 2, needed_carers: found '1.5', expected a whole number from 0"),
         ("KSV-01;2026-04;12;01-03-2026", "line 2, published_on: found '01-03-2026', expected a day as YYYY-MM-DD"),
         ("KSV-01;2026-04;12", "line 2: found 3 cells, expected 4"),
+        (
+            f'KSV-01;"{"x" * 200_000}";12;2026-03-01',
+            "line 2: found a cell without end, expected cells of one line; see its quotes",
+        ),
     ],
 )
 def test_a_faulty_line_says_where_and_the_next_line_is_still_read(line: str, fault: str) -> None:

@@ -112,6 +112,24 @@ def test_a_file_holds_one_event_a_line_or_a_list(tmp_path: Path) -> None:
         list(read_file(lines))
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b'{"type": "CareEnded", "record_id": "a", "version": NaN}', "line 1: found a value that JSON has not"),
+        (b'{"type": "CareEnded", "record_id": "\\ud800"}', "line 1: found a value that JSON has not"),
+        (b'{"type": "CareEnded", "record_id": ' + b"[" * 100_000, "line 1: found brackets in brackets without end"),
+        (b"[" * 100_000, "found brackets in brackets without end"),
+        (b"[{]", "found no JSON"),
+        ('{"type": "CareEnded", "record_id": "\xe9"}'.encode("latin-1"), "is not UTF-8"),
+    ],
+)
+def test_a_file_that_is_none_of_ours_is_told_in_a_sentence(tmp_path: Path, content: bytes, told: str) -> None:
+    """Never by a traceback, which may quote what was in it."""
+    (tmp_path / "sent.jsonl").write_bytes(content)
+    with pytest.raises(UsageError, match=told):
+        list(read_file(tmp_path / "sent.jsonl"))
+
+
 def test_encodings_are_shown_by_their_size_alone() -> None:
     """Nobody reads them, and a screen is no place for them."""
     with_identity = replace(example(KINDS["RegistrationSubmitted"]), identity=IDENTITY)
