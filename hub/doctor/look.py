@@ -40,7 +40,7 @@ from hub.domain.facts import DayClosed
 from hub.domain.reference import Reference, Role
 from hub.errors import HubError, WorldUnavailable
 from hub.local.dump import READ_WHOLE, control_records, read_whole
-from hub.local.rest import hops
+from hub.local.rest import hops, shown_positions
 from hub.streams.folds import FOLDS
 from hub.streams.machine import Marker, marker_key
 from hub.streams.read_model import POSITIONS
@@ -297,9 +297,7 @@ class _Doctor:
             client.close()
         except RedisError:
             return iter(())  # told already
-        stem = "" if reference.generation == 1 else f"g{reference.generation}/"
-        mark = f"{stem}facts/"
-        positions = {int(name.removeprefix(mark)): int(v) for name, v in held.items() if name.startswith(mark)}
+        positions = {place[1]: at for place, at in shown_positions(held, reference.generation).items()}
         ends = _ends(admin, [(facts, p) for p in range(here[facts].partitions)], OffsetSpec.latest())
         return judge.judge_read_model(positions, {place[1]: end for place, end in ends.items()})
 

@@ -83,13 +83,13 @@ def look(admin: AdminClient, reference: Reference, redis_url: str) -> tuple[list
     try:
         before = _ends(admin, topics)
         positions = {group: _committed(admin, group) for group in hops(reference)}
-        positions["read model"] = _shown(redis_url)
+        positions["read model"] = _shown(redis_url, reference)
         after = _ends(admin, topics)
     except (KafkaException, redis.RedisError) as problem:
         raise WorldUnavailable(
             f"positions cannot be read ({type(problem).__name__}); see that the stack runs"
         ) from problem
-    takes = {**hops(reference), "read model": (catalogue.REGION_FACTS,)}
+    takes = {**hops(reference), "read model": (catalogue.of_generation(catalogue.REGION_FACTS, reference.generation),)}
     behind = [
         f"{who} {topic}/{partition} at {at} of {end}"
         for who, taken in takes.items()
@@ -124,15 +124,19 @@ def _committed(admin: AdminClient, group: str) -> Offsets:
     return {(tp.topic, tp.partition): tp.offset for tp in held}
 
 
-def _shown(redis_url: str) -> Offsets:
+def _shown(redis_url: str, reference: Reference) -> Offsets:
     client = redis.Redis.from_url(redis_url, decode_responses=True)
     try:
-        held = client.hgetall(POSITIONS)
+        held: Mapping[str, str] = client.hgetall(POSITIONS)  # type: ignore[assignment]  # one type for both clients
     finally:
         client.close()
-    prefix = "facts/"
+    return shown_positions(held, reference.generation)
+
+
+def shown_positions(held: Mapping[str, str], generation: int) -> dict[Place, int]:
+    """Next offset by partition of a generation's facts, as the read model holds them in its hash of positions."""
+    prefix = "facts/" if generation == 1 else f"g{generation}/facts/"
+    facts = catalogue.of_generation(catalogue.REGION_FACTS, generation)
     return {
-        (catalogue.REGION_FACTS, int(name.removeprefix(prefix))): int(offset)
-        for name, offset in held.items()  # type: ignore[union-attr]  # redis types one method for both clients
-        if name.startswith(prefix)
+        (facts, int(name.removeprefix(prefix))): int(offset) for name, offset in held.items() if name.startswith(prefix)
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from hub.contracts import catalogue
-from hub.local.rest import POSITIONS, hops
+from hub.local.rest import POSITIONS, hops, shown_positions
 from hub.local.simulator import national
 from hub.settings import Settings
 from hub.streams import read_model, worker
@@ -24,3 +24,10 @@ def test_rest_is_asked_of_every_hop_of_the_workers(tmp_path: Path) -> None:
     }
     assert [set(job.topics) for job in jobs if job.name == "read-model"] == [{catalogue.REGION_FACTS}]
     assert POSITIONS == read_model.POSITIONS
+
+
+def test_the_read_model_of_a_later_generation_is_asked_for_its_own_positions() -> None:
+    """Else it would count as at rest while it shows nothing of what came since."""
+    held = {"facts/0": "9", "facts/1": "7", "region/KSV-01": "3/0", "g2/facts/1": "4", "g2/region/KSV-01": "1/0"}
+    assert shown_positions(held, 1) == {("region-facts", 0): 9, ("region-facts", 1): 7}
+    assert shown_positions(held, 2) == {("region-facts.g2", 1): 4}
