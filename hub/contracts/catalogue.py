@@ -184,11 +184,6 @@ def dead_letters(tenant: TenantId) -> str:
     return f"inbox.{tenant}.dlq"
 
 
-def tenant_of(topic: str) -> TenantId:
-    """The sender of an inbox topic: the name is the sender, the payload is never asked."""
-    return TenantId(topic.removeprefix("inbox.").removesuffix(".dlq"))
-
-
 def out_topic(kind: str, tenant: TenantId) -> str:
     """Facts of one kind for one tenant."""
     return f"out.{kind}.{tenant}"

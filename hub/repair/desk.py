@@ -31,7 +31,6 @@ from hub.settings import Settings
 ANSWER_S: Final = 30.0
 METADATA_BYTES_MAX: Final = 4000
 """A broker keeps 4096 bytes with an offset; enough for several hundred dropped records."""
-RECEIPT_WAIT_S: Final = 60.0
 
 
 class Desk:
