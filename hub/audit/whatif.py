@@ -1,7 +1,8 @@
 """What would have been different under another plan: history folded twice, from the same log, by the same rules.
 
 Once as it was, once with another plan in force from a day on; the two tellings are compared from that day. Nothing is
-published anywhere: the log is read as an auditor reads it, from a dump or from a cluster.
+published anywhere: the log is read as an auditor reads it, from a dump or from a cluster. History begins with the
+generation in force, whose first records carry the state that the one before left.
 
 What people did is history and stays as it was, so the second telling holds what the hub would have *said*, not what
 people would then have done. An answer to a proposal that was never made under the other plan is refused there, and a
@@ -17,7 +18,6 @@ from typing import Any, Final
 
 from hub.audit.verify import Row, read_topic, reference_of
 from hub.contracts import codec
-from hub.contracts.catalogue import REGION_LOG
 from hub.domain import events as e
 from hub.domain import facts as f
 from hub.domain.identifiers import RegionCode
@@ -28,6 +28,7 @@ from hub.domain.region_plan import PlanBook, RegionPlan
 from hub.domain.region_state import RegionState
 from hub.domain.words import AlertState, AllocationStatus, FindingStatus
 from hub.errors import HubError, UsageError
+from hub.streams.folds import FOLDS
 from hub.streams.machine import LogRecord, Machine
 
 TOLD_MAX: Final = 50
@@ -124,7 +125,8 @@ def what_if(dump: Path, plan: RegionPlan, from_day: date) -> dict[str, Any]:
             f"found lead insurers {', '.join(plan.lead_insurers)}, expected those of {plan.region}: "
             f"{', '.join(row.lead_insurers)}"
         )
-    log = [r for r in read_topic(dump, REGION_LOG, reference.partition(plan.region)) if r.key == plan.region]
+    topic = FOLDS["region"].in_generation(reference.generation).log_topic
+    log = [r for r in read_topic(dump, topic, reference.partition(plan.region)) if r.key == plan.region]
     was = tell(RegionRules(reference), reference, plan.region, log, from_day)
     if from_day not in was.colours:
         held = f"{was.first_day} to {was.today}" if was.first_day else "none"
@@ -149,7 +151,8 @@ def what_if(dump: Path, plan: RegionPlan, from_day: date) -> dict[str, Any]:
 
 def tell(rules: RegionRules, reference: Reference, region: RegionCode, log: Sequence[Row], from_day: date) -> Telling:
     """Fold the log of one region by some rules. HubError: a rule raised, so that the telling would have a hole."""
-    machine: Machine[Any] = Machine(rules, reference.partition(region), REGION_LOG, reference)
+    topic = FOLDS["region"].in_generation(reference.generation).log_topic
+    machine: Machine[Any] = Machine(rules, reference.partition(region), topic, reference, reference.generation)
     told = Telling(from_day)
     coordinator = str(reference.coordinator.get(region, ""))
     for row, facts in _folded(machine, log):

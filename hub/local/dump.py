@@ -67,7 +67,9 @@ def dump_topics(
     tell: Callable[[int, int], None] = lambda done, whole: None,
     only: Collection[str] = (),
 ) -> Reference:
-    """Write every topic of the tables (or `only` some), and the tables. `tell` hears (topics done, of how many).
+    """Write every topic of the tables, and the tables. `tell` hears (topics done, of how many).
+
+    `only`: some of them, by their plain names, of the generation in force.
 
     WorldUnavailable when a topic cannot be read to its end: a dump with a hole would be worse than none.
     """
@@ -89,7 +91,8 @@ def dump_topics(
             if topic.name in held
         ]
         whole = (*catalogue.topics_for(reference), *former)
-        topics = [topic for topic in whole if not only or topic.name in only]
+        wanted = {catalogue.of_generation(name, reference.generation) for name in only}
+        topics = [topic for topic in whole if not only or topic.name in wanted]
         for start in range(0, len(topics), TOPICS_AT_ONCE):
             part = topics[start : start + TOPICS_AT_ONCE]
             _write(consumer, folder / "topics", {topic.name: topic.partitions for topic in part})

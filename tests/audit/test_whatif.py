@@ -1,6 +1,7 @@
 """Another plan over the same history: what the hub would have said, and what it would not."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from hub.__main__ import app
+from hub.audit.verify import reference_of
 from hub.audit.whatif import what_if
+from hub.contracts import catalogue, tables
 from hub.contracts.plan_file import write_plan
 from hub.domain import events as e
 from hub.domain.identifiers import RecordId, RegionCode, Uzovi
@@ -92,6 +95,16 @@ def test_days_before_keep_their_rules(dump: Path) -> None:
         }
     ]
     assert sum(told["colours"]["by_month"][0]["was"].values()) == 1
+
+
+def test_a_later_generation_has_a_history_too(dump: Path, tmp_path: Path) -> None:
+    """Its log has a name of its own, and is folded like the first."""
+    folder = Path(shutil.copytree(dump, tmp_path / "later"))
+    log = folder / "topics" / f"{catalogue.REGION_LOG}.jsonl"
+    log.rename(log.with_name(f"{catalogue.of_generation(catalogue.REGION_LOG, 2)}.jsonl"))
+    later = replace(reference_of(dump), generation=2)
+    (folder / "tables.json").write_bytes(tables.render(later))
+    assert what_if(folder, believing(plan()), FROM) == what_if(dump, believing(plan()), FROM)
 
 
 def test_nothing_is_written_beside_the_log(dump: Path) -> None:
