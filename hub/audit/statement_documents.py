@@ -47,7 +47,7 @@ COLUMNS: Final[tuple[tuple[str, str, _Cell], ...]] = (
     ("inzetbaar in loondienst Q (u)", "deployable employed Q (h)", lambda s: _hours(s.employed_minutes)),
     ("inzetbaar ZZP Q (u)", "deployable self-employed Q (h)", lambda s: _hours(s.self_employed_minutes)),
     ("geleverd 12 maanden V (u)", "delivered 12 months V (h)", lambda s: _hours(s.delivered_minutes_12m)),
-    ("gewicht w", "weight w", lambda s: f"{float(Fraction(s.weight or 0)):.4f}"),
+    ("gewicht w", "weight w", lambda s: f"{float(Fraction(s.weight)):.4f}" if s.weight else ""),
     ("eigen cliënten B (u)", "own clients B (h)", lambda s: _hours(s.own_obligation_minutes)),
     ("ruimte U (u)", "spare U (h)", lambda s: _hours(s.spare_minutes)),
     ("meegenomen c (u)", "carry c (h)", lambda s: _hours(s.carry_before_minutes)),

@@ -144,6 +144,9 @@ def _state_all(case: Case, ledger: RegionContribution, carries: dict[Agb, Carry]
                     one,
                     recipient=recipient,
                     audience=audience,
+                    weight_permyriad=0 if totals is None else one.weight_permyriad,
+                    weight="" if totals is None else one.weight,
+                    target="" if totals is None else one.target,
                     pool_minutes=None if totals is None else totals.pool_minutes,
                     unmet_minutes=None if totals is None else totals.unmet_minutes,
                     deployable_total_minutes=None if totals is None else totals.deployable_minutes,
@@ -257,10 +260,12 @@ def _line(
 _ADDRESSED: Final = frozenset(
     {
         "recipient", "audience", "pool_minutes", "unmet_minutes", "deployable_total_minutes",
-        "delivered_total_minutes_12m", "level", "statement_root", "blind", "proof", "totals_leaf", "totals_blind",
+        "delivered_total_minutes_12m", "level", "weight_permyriad", "weight", "target",
+        "statement_root", "blind", "proof", "totals_leaf", "totals_blind",
     }
 )  # fmt: skip
-"""Fields that differ by reader; the others are the line itself."""
+"""Fields that differ by reader; the others are the line itself. Weight and exact target go with the totals: who knows
+its own Q and w = Q/ΣQ knows ΣQ. They need no place under the root, since both follow from line and totals."""
 
 
 def line_text(statement: FairShareStated) -> dict[str, object]:

@@ -39,8 +39,8 @@ DECLARED: Final = tuple(x.name for x in dataclasses.fields(e.CapacityDeclared) i
 NATION: Final = national.build(SEED, CLIENTS)
 PACKAGES: Final = tuple(row.tenant for row in NATION.reference.tenants if row.role is Role.PACKAGE)
 MARK: Final = dict(zip(PACKAGES, (7, 11, 13, 17, 19), strict=True))
-"""Minutes beyond the whole hour in every figure of a package. Nearly all else is in whole hours, so what comes of its own
-figures never looks like a competitor's."""
+"""Minutes beyond the whole hour in every figure of a package. Nearly all else is in whole hours, so what comes of its
+own figures never looks like a competitor's."""
 SMALLEST: Final = 10_000
 """Minutes below which a figure is too small to be known again."""
 
@@ -155,6 +155,28 @@ def test_no_topic_of_a_package_carries_a_competitors_capacity_or_client() -> Non
     """Statements and receipts with their sentences, room, signals, allocations, findings, and what everybody reads."""
     for package in PACKAGES:
         assert found_in(package, readable_by(package)) == [], package
+
+
+def test_a_total_that_is_not_told_does_not_follow_from_the_own_weight_either() -> None:
+    """w = Q/ΣQ where nobody delivered yet: beside its own Q a provider would read ΣQ, and of two the other's Q."""
+    lines = {
+        (one.region, one.month, one.provider): one
+        for row in NATION.reference.tenants
+        if row.role is Role.KSV
+        for one in readable_by(row.tenant)
+        if isinstance(one, f.FairShareStated)
+    }
+    untold = [
+        one
+        for package in PACKAGES
+        for one in readable_by(package)
+        if isinstance(one, f.FairShareStated) and one.deployable_total_minutes is None
+    ]
+    assert any(lines[one.region, one.month, one.provider].weight_permyriad for one in untold)
+    for one in untold:
+        held = [line.deployable_minutes for (*place, _), line in lines.items() if place == [one.region, one.month]]
+        assert str(sum(held)) not in set(words_in(one))
+        assert (one.weight, one.target, one.weight_permyriad) == ("", "", 0)
 
 
 def test_who_writes_in_anothers_name_is_refused_and_told_nothing() -> None:
