@@ -5,6 +5,7 @@ import subprocess
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -79,6 +80,28 @@ def test_every_command_that_a_document_names_exists() -> None:
         text = document.read_text("utf-8")
         assert set(re.findall(r"`hub ([a-z]+)", text)) <= known, document
         assert set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.M)) <= targets, document
+
+
+def _options(command: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], set[str]]:
+    """Every command of the command line by its words, with its options."""
+    if hasattr(command, "commands"):
+        return {k: v for name, one in command.commands.items() for k, v in _options(one, (*path, name)).items()}
+    return {path: {option for one in command.params for option in (*one.opts, *one.secondary_opts)}}
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CHANGELOG.md"], ids=lambda path: path.name)
+def test_every_command_of_a_document_takes_the_options_that_stand_with_it(document: Path) -> None:
+    """Who copies a line from a guide must not be told that there is no such option."""
+    known, wrong = _options(typer.main.get_command(app)), []
+    for line in re.findall(r"(?:`|^)hub ([a-z][^`\n#]*)", document.read_text("utf-8"), re.M):
+        words = tuple(line.split())
+        options = known.get(words[:2], known.get(words[:1]))
+        if options is None:
+            groups = {path[0] for path in known if len(path) > 1}
+            wrong += [line] if len(words) < 2 or words[0] not in groups or "|" not in words[1] else []
+            continue
+        wrong += [f"{line}: {one}" for one in re.findall(r"--[a-z-]+", line) if one not in options]
+    assert wrong == []
 
 
 def test_the_runbook_has_an_entry_for_every_kind_of_alert_and_every_finding_of_the_doctor() -> None:
