@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
+from http.client import HTTPException
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -130,6 +131,8 @@ class _Doctor:
             yield Finding(Kind.NOT_ALLOWED_TO_LOOK, f"{what}: {problem.args[0].str()}, as {self._stack.principal}")
         except WorldUnavailable as problem:
             yield Finding(Kind.NOT_ALLOWED_TO_LOOK, f"{what}: {problem}")
+        except TimeoutError:  # of a future: the client's own bound was not faster
+            yield Finding(Kind.NOT_ALLOWED_TO_LOOK, f"{what}: no answer within {ANSWER_S:.0f} s")
 
     def _connected(self, admin: AdminClient) -> Mapping[str, Any] | None:
         """The topics that this user sees; None when nobody answers, or the password is refused, which is known soon."""
@@ -386,7 +389,7 @@ def _ask(base: str) -> judge.WorkerSeen:
     except urllib.error.HTTPError as refusal:
         with refusal:
             status, body = refusal.code, refusal.read()
-    except OSError:
+    except (OSError, HTTPException):  # what listens there may be no worker, nor speak HTTP
         return judge.WorkerSeen(0)
     try:
         said = json.loads(body)
