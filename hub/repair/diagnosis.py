@@ -86,7 +86,7 @@ def _foreign(value: bytes) -> Iterator[str]:
         try:
             json.loads(value)
             yield "This is JSON, which is not read from an inbox. `hub send FILE --via kafka` encodes it."
-        except ValueError:
+        except (ValueError, RecursionError):
             yield "This starts like JSON. Inboxes take Avro in the Confluent wire format."
     elif text[:1] == b"<":
         yield "This looks like XML. Inboxes take Avro in the Confluent wire format."

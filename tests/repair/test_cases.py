@@ -133,6 +133,7 @@ GOOD = encode(REGISTRATION)
         (b"", "has no value"),
         (b'{"a": 1}', "This is JSON"),
         (b"{ not quite", "starts like JSON"),
+        (b"[" * 60_000, "starts like JSON"),
         (b"<bericht/>", "looks like XML"),
         (b"Obj\x01rest", "an Avro file with its own schema"),
         (b"\x03" + bytes(20), "newer registry"),
