@@ -23,6 +23,9 @@ from hub.domain.words import FindingCode
 CLAUSE: Final = "S3 rule 16"
 ROUNDING_MINUTES: Final = 60
 """What parts may add up to beyond the whole: each is rounded where it is declared (PROPOSAL)."""
+DECLARATIONS_LOOKED_AT_MAX: Final = 250
+"""Of one group, the soonest ones: eight regions by the week for half a year. Each is held against each other, so a name
+that a package gives to all that it declares must not cost `NL` its day; later ones have their turn (PROPOSAL)."""
 
 
 def notice_declaration(case: Case, event: CapacityDeclared) -> Verdict:
@@ -58,7 +61,8 @@ def find_carers_declared_twice(case: Case, today: date) -> None:
             by_pool.setdefault(row.pool, []).append(row)
     grounds: dict[str, Ground] = {}
     for pool in sorted(by_pool):
-        twice = declared_twice(by_pool[pool])
+        soonest = sorted(by_pool[pool], key=lambda row: row.period_from)
+        twice = declared_twice(soonest[:DECLARATIONS_LOOKED_AT_MAX])
         regions = sorted({row.region for row in twice})
         coordinators = [case.place.reference.coordinator.get(region) for region in regions]
         also = tuple(tenant for tenant in coordinators if tenant is not None)

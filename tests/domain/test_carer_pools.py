@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hub.domain.carer_pools import declared_twice
+from hub.domain.carer_pools import DECLARATIONS_LOOKED_AT_MAX, declared_twice
 from hub.domain.facts import ComplianceFound
 from hub.domain.identifiers import NATIONAL, Agb, RegionCode
 from hub.domain.pool_rows import PoolRow
@@ -122,3 +122,16 @@ def test_an_older_version_that_comes_late_changes_nothing() -> None:
     world.given(changed(here, region=THERE, version=2, carer_pool=None, carer_pool_minutes=None), ALFA, home=False)
     world.given(changed(here, region=THERE), ALFA, home=False)
     assert found(world.starts_day(day(2))) == []
+
+
+def test_of_one_name_for_very_much_the_soonest_declarations_are_looked_at() -> None:
+    """Comparing each with each would otherwise cost NL its day; what comes later has its turn."""
+    national = World(region=NATIONAL)
+    national.starts_day(DAY_1)
+    for n in range(DECLARATIONS_LOOKED_AT_MAX):
+        national.state.pools.put(f"april-{n:04d}", row(minutes=n + 1, period=APRIL))
+    for region in (HERE, THERE):
+        national.state.pools.put(f"soon-{region}", row(region))
+        national.state.pools.put(f"later-{region}", row(region, minutes=59_999, period=APRIL, provider=LINDE))
+    said = of_type(national.starts_day(day(2)), ComplianceFound)
+    assert {fact.provider for fact in said} == {ROOS}
