@@ -5,11 +5,12 @@ import pytest
 from hub.domain import events as e
 from hub.domain.duplicate_signals import SIGNALS_PER_DAY_MAX
 from hub.domain.events import MatchReason
-from hub.domain.facts import DuplicateSignalled
+from hub.domain.facts import ClientStatusChanged, DuplicateSignalled
 from hub.domain.identifiers import RecordId
 from hub.domain.load_forecast import DUPLICATES, REGION
 from hub.domain.words import (
     AllocationStatus,
+    ClientStatus,
     DuplicateVerdict,
     LinkEndReason,
     LinkKind,
@@ -190,7 +191,9 @@ def test_a_waiting_client_who_is_registered_is_no_duplicate_and_waits_no_longer(
     """Her registration wins: nobody else is asked to carry her. When it ends, she waits again."""
     world.given(waiting(), LIST)
     link = changed(LINK, kind=LinkKind.WAITING_AND_REGISTERED, first=waiting_ref())
-    assert world.told(link) == []
+    said = world.told(link)
+    assert of_type(said, DuplicateSignalled) == []
+    assert {fact.status for fact in of_type(said, ClientStatusChanged)} == {ClientStatus.REGISTERED}
     assert [row.waits for row in world.state.waiting.values()] == [False]
     world.told(resolved(link))
     assert [row.waits for row in world.state.waiting.values()] == [True]
