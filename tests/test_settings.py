@@ -45,7 +45,7 @@ def test_what_is_set_is_shown_by_the_names_that_set_it_and_no_secret_with_it(mon
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("HUB_GENERATION", "0", "HUB_GENERATION: input should be greater than or equal to 1, found '0'"),
+        ("HUB_HEALTH_PORT", "-1", "HUB_HEALTH_PORT: input should be greater than or equal to 0, found '-1'"),
         ("HUB_LIMITS__STALL_S", "soon", "HUB_LIMITS__STALL_S: input should be a valid number.*found 'soon'"),
         ("HUB_SECURITY_PROTOCOL", "PLAINTEXT", "HUB_SECURITY_PROTOCOL: input should be 'SASL_PLAINTEXT' or 'SASL_SSL'"),
         ("HUB_CONSOLE_PORT", "99999", "HUB_CONSOLE_PORT: input should be less than or equal to 65535"),
