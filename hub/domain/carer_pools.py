@@ -1,9 +1,10 @@
 """The same carers, declared in several places: what no single region can see (rules 16 and 17).
 
-A package gives one group of carers the same opaque `carer_pool` wherever it declares their hours. A group may well be
-split over regions; declared twice it is only when the parts add up to more than the group has. Where the sender tells
-what the group has (`carer_pool_minutes`), that is the yardstick. Where it does not, only the plainest case counts: the
-very same hours for the very same days in two places (PROPOSAL).
+A package gives one group of carers the same opaque `carer_pool` wherever it declares their hours. The name is the
+package's own: two packages that both say "team-1" do not speak of the same carers. A group may well be split over
+regions; declared twice it is only when the parts add up to more than the group has. Where the sender tells what the
+group has (`carer_pool_minutes`), that is the yardstick. Where it does not, only the plainest case counts: the very same
+hours for the very same days in two places (PROPOSAL).
 
 `NL` gets a copy of every declaration (catalogue, `noticed_nationally`) and looks once a day.
 """
@@ -40,8 +41,9 @@ def notice_declaration(case: Case, event: CapacityDeclared) -> Verdict:
     if old is None and case.state.pools.full:
         return Verdict("too_many_records")
     deployable = event.deployable_employed_minutes + event.deployable_self_employed_minutes
+    pool = NO_POOL if event.carer_pool is None else f"{case.tenant}/{event.carer_pool}"
     row = PoolRow(
-        event.carer_pool or NO_POOL, event.provider, event.region, event.version, event.period_from, event.period_until,
+        pool, event.provider, event.region, event.version, event.period_from, event.period_until,
         deployable - event.subcontracted_minutes, event.carer_pool_minutes or 0,
     )  # fmt: skip
     case.state.pools.put(key, row)

@@ -16,7 +16,10 @@ NO_POOL: Final = ""
 
 
 class PoolRow(msgspec.Struct, frozen=True, array_like=True):
-    """One declaration of a group of carers. `pool_minutes` 0: the sender does not tell what the group has in all."""
+    """One declaration of a group of carers, whose name belongs to the package that gave it (`tenant/carer_pool`).
+
+    `pool_minutes` 0: the sender does not tell what the group has in all.
+    """
 
     pool: str
     provider: Agb

@@ -105,6 +105,16 @@ def test_both_coordinators_and_the_package_hear_once_and_hear_when_it_is_put_rig
     assert found(world.starts_day(day(4))) == [(who, FindingStatus.CLOSED) for who, _ in told]
 
 
+def test_two_packages_that_use_one_name_do_not_speak_of_the_same_carers() -> None:
+    """ "team-1" is what many call their first team."""
+    world = nation()
+    world.mandate(LINDE, GAMMA)
+    here = capacity(carer_pool="team-1", carer_pool_minutes=12 * 60_000)
+    world.given(here, ALFA, home=False)
+    world.given(changed(here, region=THERE, provider=LINDE), GAMMA, home=False)
+    assert found(world.starts_day(day(2))) == []
+
+
 def test_without_a_mandate_nobodys_carers_are_noticed() -> None:
     """What the region refuses counts for nothing in NL either."""
     world = nation()

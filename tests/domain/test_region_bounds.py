@@ -123,7 +123,9 @@ TYPICAL: Final[dict[str, Any]] = {
     "measures": MeasureRow(ROOS, "extra-shifts-in-weekends-and-nights", True, TODAY),
     "figures": FiguresRow("3311", ROOS, MONTH, 2520, 1_000_000),
     "benchmarks": BenchmarkRow("3311", True, MONTH, 2520, 400),
-    "pools": PoolRow("pool-41000001-northern-teams", ROOS, HERE, 3, TODAY, TODAY, 1_000_000, 2_000_000),
+    "pools": PoolRow(
+        "pkg-a-long-tenant-name/pool-41000001-northern-teams", ROOS, HERE, 3, TODAY, TODAY, 1_000_000, 2_000_000
+    ),
     "prognoses": PrognosisRow(MONTH, 120, TODAY),
     "guidelines": GuidelineRow(MONTH, 1800, "guideline-2026-01", 3, TODAY),
     "colours": ColourRow(DeclaredColour.ORANGE, TODAY, TODAY, TODAY),
