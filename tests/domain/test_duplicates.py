@@ -96,6 +96,18 @@ def test_a_client_registered_at_two_providers_is_found_at_once() -> None:
     assert next(r for r in found.reasons if r.field == "phone").weight_millibits < 0
 
 
+def test_the_name_of_a_link_says_nothing_about_its_records() -> None:
+    """A package hears it, and must not find the other provider by trying out names of records."""
+    names = []
+    for elsewhere in (AT_B, ref("b-77", provider="17000003", tenant="pkg-gamma", version=4)):
+        world = World()
+        world.active(elsewhere, ANNA)
+        (found,) = world.active(AT_A, ANNA)
+        assert isinstance(found, LinkFound)
+        names.append(found.link_id)
+    assert names[0] == names[1]
+
+
 @pytest.mark.parametrize(
     ("other", "why"),
     [
