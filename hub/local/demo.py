@@ -145,6 +145,7 @@ def _run(options: DemoOptions, folder: Path, screen: Console, quiet: bool) -> Su
             with ThreadPoolExecutor(1) as beside:
                 drawing = beside.submit(national.build, options.seed, options.clients)
                 running.enter_context(stack.kafka)
+                running.callback(stack.workers.stop)  # whatever ends it: before the broker that they say goodbye to
                 nation = drawing.result()
             start_hub(stack, nation.reference)
             tell("starting Kafka and Valkey", 1, 1)

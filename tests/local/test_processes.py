@@ -280,6 +280,7 @@ def parent(program: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
         text=True,
         cwd=root,
         env={**os.environ, "PYTHONPATH": root},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a script in the background ignores it
     )
     try:
         assert process.stdout is not None
