@@ -1,7 +1,7 @@
 """The round trip with a waitlist tool: a real HTTP server, a real broker, the real rules between them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,6 +111,13 @@ async def read(connection: Connection, topic: str) -> list[Any]:
     """Every event in a topic."""
     async with reading(connection) as consumer:
         return [codec.decode(r.value) async for r in read_to_end(consumer, {TopicPartition(topic, 0): None})]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[KafkaCluster]:
+    """A node of this test's own: it speaks for tenants whose inboxes other tests of the folder use as well."""
+    with KafkaCluster() as running:
+        yield running
 
 
 def a_red_region() -> OneProcess:
