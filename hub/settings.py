@@ -22,7 +22,7 @@ class Limits(BaseModel):
     poll_records_max: int = Field(default=2000, ge=1)
     """Records that one poll hands to a fold or a relay."""
     snapshot_interval_s: float = Field(default=3.0, gt=0)
-    """Least time between two snapshots of one partition."""
+    """Least time between two snapshots of one partition to which records keep coming."""
     snapshot_share_max: float = Field(default=0.05, gt=0, le=1)
     """Largest part of the time that snapshots may take."""
     acknowledge_interval_s: float = Field(default=0.5, gt=0)
@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     """JSON list of receivers of alerts (hub/connectors/webhooks.py); it holds secrets, so for this process alone."""
     signing_key_file: Path | None = None
     """Ed25519 key of `hub statements key` (PEM) that signs each month's root; for the role `signing` alone."""
+    instance: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    """Name of this process among those of its roles, the same after a restart and nobody else's: with it, a worker that
+    was killed goes on with its partitions as soon as it is back; without one they wait for the end of its session."""
     health_port: int | None = Field(default=None, ge=0, le=65535)
     """Port of /livez, /readyz and /metrics; 0 takes a free one, none leaves them off."""
     health_host: str = "127.0.0.1"

@@ -228,6 +228,7 @@ def start_hub(stack: Stack, reference: Reference, limits: Mapping[str, str] = Ma
             "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,
             "HUB_CREDENTIALS_FILE": str(keys),
             "HUB_HEALTH_PORT": stack.health[name].rsplit(":", 1)[1],
+            "HUB_INSTANCE": name,
             **limits,
         }
         if "read-model" in roles:

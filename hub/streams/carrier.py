@@ -25,7 +25,7 @@ from hub.streams.folds import Fold
 from hub.streams.machine import FactRecord, LogRecord, Machine, SnapshotIncomplete, marker_key
 from hub.streams.metrics import EVENTS, SNAPSHOT_SECONDS, STOPPED_REGIONS
 from hub.streams.producer import Packed, Publisher, Record, refuse_more
-from hub.streams.reader import Polled
+from hub.streams.reader import QUIET_S, Polled
 
 TURNS_TO_THE_SOCKET: Final = 6
 """Turns of the event loop from handing over a batch until its bytes left. Without them the next batch would be folded
@@ -35,9 +35,6 @@ WAITS_PRICED: Final = 2
 _log_record: Final = partial(tuple.__new__, LogRecord)
 PAUSE_INTERVALS_MAX: Final = 10
 """Longest pause between two snapshots, in intervals: without a bound the committed offset would stand for minutes."""
-
-QUIET_S: Final = 1.0
-"""A partition to which nothing came for this long has nothing to wait for."""
 
 
 class Carrier:
@@ -199,7 +196,7 @@ class Part:
         self._durable = 0
         self._left_over: tuple[bytes, ...] = ()
         self._folded_s = 0.0
-        self._interval_over_s = 0.0
+        self._rested_s = 0.0
         self._next_snapshot_s = 0.0
         self._stopped: set[RegionCode] = set()
         self._producer: AIOKafkaProducer = connection.transactional_producer(f"{group}.{source.partition}")
@@ -220,7 +217,7 @@ class Part:
         if not self.changed:
             return False
         quiet = now_s - self._folded_s >= QUIET_S
-        return now_s >= (self._interval_over_s if quiet else self._next_snapshot_s)
+        return now_s >= (self._rested_s if quiet else self._next_snapshot_s)
 
     async def fence(self) -> None:
         """Shut out the former owner: an empty transaction makes the broker raise the epoch and abort what hung."""
@@ -301,7 +298,7 @@ class Part:
         priced = min(took, worked + WAITS_PRICED * limits.snapshot_interval_s * limits.snapshot_share_max)
         pause = min(priced / limits.snapshot_share_max, PAUSE_INTERVALS_MAX * limits.snapshot_interval_s)
         now = time.monotonic()
-        self._interval_over_s = now + limits.snapshot_interval_s
+        self._rested_s = now + min(QUIET_S, limits.snapshot_interval_s)
         self._next_snapshot_s = now + max(limits.snapshot_interval_s, pause)
 
     async def close(self) -> None:

@@ -34,6 +34,8 @@ class Connection:
     password: str = field(repr=False)
     security_protocol: str = "SASL_PLAINTEXT"
     ca_file: str | None = None
+    instance: str | None = None
+    """Name of the process in its groups; None: a member that nobody knows again."""
     limits: Limits = field(default_factory=Limits)
 
     @classmethod
@@ -45,6 +47,7 @@ class Connection:
             password=settings.password(principal),
             security_protocol=settings.security_protocol,
             ca_file=str(settings.ca_file) if settings.ca_file else None,
+            instance=settings.instance,
             limits=settings.limits,
         )
 
@@ -53,6 +56,7 @@ class Connection:
         limits = self.limits
         return AIOKafkaConsumer(
             group_id=group,
+            group_instance_id=self.instance,
             session_timeout_ms=limits.session_timeout_ms,
             heartbeat_interval_ms=limits.heartbeat_interval_ms,
             rebalance_timeout_ms=int(limits.session_timeout_ms + limits.revocation_wait_s * 1000),

@@ -19,7 +19,7 @@ from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.crash import CrashPoint, crash_point
 from hub.streams.metrics import EVENTS
 from hub.streams.producer import Outgoing, Publisher, Record
-from hub.streams.reader import Polled
+from hub.streams.reader import QUIET_S, Polled
 from hub.streams.relay import Piece, Relay, staged
 
 COMPACTED: Final = (REGION_STATUS, IN_FORCE, REGION_SHARES)
@@ -93,7 +93,7 @@ class CompactedRelay:
         self._publishers: dict[TopicPartition, Publisher] = {}
         self._sequences: dict[tuple[str, bytes], int] = {}
         self._passed: dict[TopicPartition, int] = {}
-        self._acknowledged_s = 0.0
+        self._acknowledged_s = self._handled_s = 0.0
 
     async def open(self) -> None:
         """PartitionCountChanged if a topic is not what the tables say."""
@@ -136,10 +136,12 @@ class CompactedRelay:
                 await self._write(source, records[-1].offset + 1, staged(pieces)[0])
             else:
                 self._passed[source] = records[-1].offset + 1
+        self._handled_s = time.monotonic()
 
     async def settle(self) -> None:
-        """Commit the offsets of batches that held nothing for us, at most once an interval."""
-        if time.monotonic() - self._acknowledged_s >= self._connection.limits.snapshot_interval_s:
+        """Commit the offsets of batches that held nothing for us: once an interval, and when nothing more comes."""
+        now, interval_s = time.monotonic(), self._connection.limits.snapshot_interval_s
+        if now - self._acknowledged_s >= interval_s or now - self._handled_s >= min(QUIET_S, interval_s):
             await self.release()
 
     async def release(self) -> None:

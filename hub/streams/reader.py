@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import NoReturn, Protocol
+from typing import Final, NoReturn, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 
@@ -25,6 +25,8 @@ HandOver = Callable[[Polled], Awaitable[None]]
 Cover = Callable[[int], Awaitable[None]]
 """Waits until records appended at a time (milliseconds) may be taken, or raises because they may not."""
 POLL_MS = 200
+QUIET_S: Final = 1.0
+"""When nothing came for this long nothing waits: what is not acknowledged yet is acknowledged now."""
 
 
 class Job(Protocol):

@@ -151,6 +151,7 @@ class Stand:
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap,
             "HUB_CREDENTIALS_FILE": str(keys),
             "HUB_HEALTH_PORT": str(port),
+            "HUB_INSTANCE": name,
             "REDIS_URL": self.redis_url("read-model", through_proxy=True),
             "HUB_CRASH_AT": str(self.folder / f"crash-{kind}"),
             **self._environment,

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 
 from hub.bench.counting import fold
 from hub.streams.app import attach, create_app
@@ -37,8 +38,11 @@ async def fold_everything(*readers: Reader) -> None:
 
 
 def main() -> None:
-    stem, bootstrap, user, password = sys.argv[1:]
+    stem, bootstrap, user, password, *named = sys.argv[1:]
     connection = Connection(bootstrap, user, password, limits=LIMITS)
+    if named:  # and a session that outlasts every test
+        patient = LIMITS.model_copy(update={"session_timeout_ms": 600_000})
+        connection = replace(connection, instance=named[0], limits=patient)
 
     async def work() -> None:
         await fold_everything(counting_reader(stem, connection))

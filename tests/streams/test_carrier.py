@@ -103,6 +103,15 @@ async def test_a_death_at_the_worst_moment_loses_nothing_and_doubles_nothing(
     await assert_folded_once(connection, topics, 2000)
 
 
+async def test_a_worker_with_a_name_goes_on_when_it_is_back(connection: Connection, topics: str) -> None:
+    """Its former self may be in the group for ten more minutes, and holds nothing back."""
+    await write_log(connection, topics, range(2000))
+    died = await in_a_process(connection, topics, {"HUB_CRASH_AT": f"{CrashPoint.AFTER_PUBLISH}@2"}, "region-1")
+    assert died == EXIT_CRASH_POINT
+    assert await in_a_process(connection, topics, {}, "region-1") == 0
+    await assert_folded_once(connection, topics, 2000)
+
+
 async def test_partitions_that_move_between_workers_are_folded_once(connection: Connection, topics: str) -> None:
     """A second worker joins in the middle, and the first leaves."""
     await write_log(connection, topics, range(3000))
@@ -148,7 +157,7 @@ async def test_nobody_listening_is_called_by_its_name() -> None:
             pass
 
 
-async def in_a_process(connection: Connection, stem: str, environment: dict[str, str]) -> int:
+async def in_a_process(connection: Connection, stem: str, environment: dict[str, str], *instance: str) -> int:
     worker = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -157,6 +166,7 @@ async def in_a_process(connection: Connection, stem: str, environment: dict[str,
         connection.bootstrap_servers,
         connection.principal,
         connection.password,
+        *instance,
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -174,8 +184,8 @@ async def test_a_slow_snapshot_makes_the_next_one_wait_only_while_there_is_work(
         "group",
     )
     part.machine.next = 5
-    part._folded_s, part._interval_over_s, part._next_snapshot_s = 100.0, 103.0, 140.0
-    assert [part.is_due(now) for now in (100.5, 102.0, 103.0, 139.0)] == [False, False, True, True]
+    part._folded_s, part._rested_s, part._next_snapshot_s = 100.0, 101.5, 140.0
+    assert [part.is_due(now) for now in (100.5, 101.4, 101.5, 139.0)] == [False, False, True, True]
     part._folded_s = 138.5
     assert [part.is_due(now) for now in (139.0, 139.6, 140.0)] == [False, True, True]
     part.machine.next = 0
