@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka import ConsumerRecord
 
-from hub.audit.verify import Row, Verdict, _verify_partition
+from hub.audit.verify import Row, Verdict, compare
 from hub.contracts import codec
 from hub.contracts.catalogue import IDENTITY_LOG, IN_FORCE, LINKS, REGION_FACTS, REGION_LOG, REGION_STATUS
 from hub.domain import events as e
@@ -173,7 +173,7 @@ def equal_to_the_oracle(topics: Topics, reference: Reference) -> Iterator[Failur
                 [row for row in topics.get(name, ()) if row.partition == partition]
                 for name in (fold.log_topic, fold.facts_topic, fold.snapshots_topic)
             )
-            _verify_partition(fold, reference, partition, log, facts, snapshots, verdict)
+            compare(fold, reference, partition, log, facts, snapshots, verdict)
             for one in verdict.differences:
                 where = f"{one.topic}/{partition} at {one.position}"
                 yield Failure("equal_to_the_oracle", where, f"{one.found}; the log gives: {one.expected}")

@@ -1,7 +1,11 @@
 """The oracle: fold the logs of a dump again, without Faust or Kafka, and compare every fact and snapshot hash.
 
 It is the test of tests and a product: an entitled auditor runs it on their own machine. It shares the machine and the
-rules with the hub, and nothing of the hub's input and output.
+rules with the hub, and nothing of the hub's input and output. A log of any length fits: rows are read as they are
+needed, and of what a fact must be its hashes are kept, some seventy bytes.
+
+The identity-log expires. Where its beginning is gone, the refold begins with the oldest snapshot that is whole and
+reaches what is left; `Verdict.begins` says where, and what was folded before that is not judged.
 """
 
 import contextlib
@@ -11,9 +15,11 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +38,10 @@ from hub.streams.machine import FactRecord, LogRecord, Machine, Marker, marker_k
 SIDE_BY_SIDE_BYTES_MIN: Final = 4_000_000
 """A smaller log is refolded before other processes have started."""
 _CARRIED: Final = type_name(StateCarried)
+_POSITION: Final = re.compile(r"([0-9]{1,9})/([0-9]{1,13})/([0-9]{1,6})")
+_INDEX_BITS: Final = 20
+"""A position is one number in memory; no record gives a million facts."""
+_REST_BYTES: Final = 16
 DIFFERENCES_MAX: Final = 20
 """How many differences are told; the first is the one to look at."""
 
@@ -54,6 +64,8 @@ class Verdict:
     facts: int = 0
     repeats: int = 0
     snapshots: int = 0
+    begins: dict[str, int] = field(default_factory=dict)
+    """`<log>/<partition>` → first offset that was refolded, of logs whose beginning has expired."""
     differences: list[Difference] = field(default_factory=list)
 
     @property
@@ -256,14 +268,18 @@ def _left(dump: Path, fold: Fold, reference: Reference) -> dict[tuple[str, str],
     """Every part of every region at the end of a generation; None where its logs were not dumped from the start."""
     parts: dict[tuple[str, str], bytes] = {}
     for partition in _partitions(dump, fold, reference):
-        log = list(read_topic(dump, fold.log_topic, partition))
-        if log and log[0].offset > 0:
+        rows = read_topic(dump, fold.log_topic, partition)
+        first = next(rows, None)
+        if first is None:
+            continue
+        if first.offset > 0:
             return None
-        for number, (machine, _) in enumerate(refold(fold, reference, partition, log), 1):
-            if number == len(log):
-                for key, value in machine.snapshot().parts.items():
-                    _, region, part = key.decode().split("/", 2)
-                    parts[region, part] = value or b""
+        machine = fold.machine(reference, partition)
+        for _ in refold(fold, reference, partition, chain([first], rows), machine):
+            pass
+        for key, value in machine.snapshot().parts.items():
+            _, region, part = key.decode().split("/", 2)
+            parts[region, part] = value or b""
     return parts or None
 
 
@@ -271,10 +287,10 @@ def verify_partition(dump: Path, fold_name: str, generation: int, partition: int
     """Refold one partition of one log."""
     fold, verdict = FOLDS[fold_name].in_generation(generation), Verdict()
     log, facts, snapshots = (
-        list(read_topic(dump, topic, partition)) for topic in (fold.log_topic, fold.facts_topic, fold.snapshots_topic)
+        read_topic(dump, topic, partition) for topic in (fold.log_topic, fold.facts_topic, fold.snapshots_topic)
     )
     reference = replace(reference_of(dump), generation=generation)
-    _verify_partition(fold, reference, partition, log, facts, snapshots, verdict)
+    compare(fold, reference, partition, log, facts, snapshots, verdict)
     return verdict
 
 
@@ -285,6 +301,7 @@ def _joined(verdicts: list[Verdict]) -> Verdict:
         whole.facts += verdict.facts
         whole.repeats += verdict.repeats
         whole.snapshots += verdict.snapshots
+        whole.begins |= verdict.begins
         for difference in verdict.differences:
             whole.tell(difference)
     return whole
@@ -319,10 +336,13 @@ def logs_of_region(dump: Path, region: str) -> list[RegionLog]:
 
 
 def refold(
-    fold: Fold, reference: Reference, partition: int, log: list[Row]
+    fold: Fold, reference: Reference, partition: int, log: Iterable[Row], machine: Machine[Any] | None = None
 ) -> Iterator[tuple[Machine[Any], list[FactRecord]]]:
-    """The machine after each record of a log partition, with the facts that follow from the record."""
-    machine = fold.machine(reference, partition)
+    """The machine after each record of a log partition, with the facts that follow from the record.
+
+    `machine`: one that stands where the log begins; without it, the log is whole.
+    """
+    machine = machine or fold.machine(reference, partition)
     for row in log:
         record = LogRecord(
             row.offset,
@@ -334,96 +354,189 @@ def refold(
         yield machine, machine.apply([record])
 
 
-def _verify_partition(
+def compare(
     fold: Fold,
     reference: Reference,
     partition: int,
-    log: list[Row],
-    facts: list[Row],
-    snapshots: list[Row],
+    log: Iterable[Row],
+    facts: Iterable[Row],
+    snapshots: Iterable[Row],
     verdict: Verdict,
 ) -> None:
-    _check_holes(fold, log, verdict)
-    markers = _markers(fold, snapshots)
-    expected: dict[str, FactRecord] = {}
+    """Refold one partition, and tell the verdict where facts and snapshots are not what the log gives.
+
+    Each topic is read once, in the order of its offsets.
+    """
+    rows = iter(log)
+    first = next(rows, None)
+    taken = _taken(fold, snapshots, 0 if first is None else first.offset)
+    machine, begin = fold.machine(reference, partition), 0
     hashes: dict[int, str] = {}
-    for machine, produced in refold(fold, reference, partition, log):
+    if first is not None and first.offset > 0:
+        expires = fold.log_topic == of_generation(IDENTITY_LOG, reference.generation)
+        if taken.start is None or not expires:
+            said = f"the records before it{', or a whole snapshot there' if expires else ''}"
+            verdict.tell(Difference(fold.log_topic, f"{partition}/0", f"offset {first.offset} is the first", said))
+            return
+        begin = machine.restore(*taken.start)
+        hashes[machine.next] = machine.state_hash()
+        verdict.begins[f"{fold.log_topic}/{partition}"] = begin
+    expected = _Expected()
+    held = _without_holes(fold, [] if first is None else chain([first], rows), verdict)
+    for _, produced in refold(fold, reference, partition, (row for row in held if row.offset >= begin), machine):
         verdict.records += 1
         for fact in produced:
-            offset, index = fact.position
-            expected[f"{partition}/{offset}/{index}"] = fact
-        if machine.next in markers:
+            expected.add(fact)
+        if machine.next in taken.markers:
             machine.snapshot()
             hashes[machine.next] = machine.state_hash()
-    _compare_facts(fold, facts, expected, verdict)
-    for next_offset, (row, marker) in sorted(markers.items()):
+    _compare_facts(fold, partition, facts, expected, begin, verdict)
+    for next_offset, (place, marker) in sorted(taken.markers.items()):
+        if next_offset < begin:
+            continue
         verdict.snapshots += 1
         if not marker.stopped and (want := hashes.get(next_offset, "no such position in the log")) != marker.hash:
-            verdict.tell(Difference(fold.snapshots_topic, f"{row.partition}/{row.offset}", marker.hash, want))
-    if markers:
-        _compare_parts(fold, snapshots, markers[max(markers)][1], verdict)
+            verdict.tell(Difference(fold.snapshots_topic, place, marker.hash, want))
+    if taken.markers and (last := taken.markers[max(taken.markers)][1]).hash != (found := _hash_of(taken.parts)):
+        verdict.tell(Difference(fold.snapshots_topic, "parts", found, last.hash))
 
 
-def _check_holes(fold: Fold, log: list[Row], verdict: Verdict) -> None:
+def _without_holes(fold: Fold, log: Iterable[Row], verdict: Verdict) -> Iterator[Row]:
     """Our logs have no gaps in their offsets: a record that is gone need not show in any fact."""
-    for before, row in pairwise(log):
-        if row.offset != before.offset + 1:
-            missing = f"{row.partition}/{before.offset + 1}"
+    following = None
+    for row in log:
+        if following not in (None, row.offset):
+            missing = f"{row.partition}/{following}"
             verdict.tell(Difference(fold.log_topic, missing, f"offset {row.offset}", "the record in between"))
+        following = row.offset + 1
+        yield row
 
 
-def _compare_facts(fold: Fold, facts: list[Row], expected: dict[str, FactRecord], verdict: Verdict) -> None:
-    seen: set[str] = set()
+class _Expected:
+    """What each fact must be, by position in rising order: its hashes only, since a log may give millions."""
+
+    def __init__(self) -> None:
+        self._positions = array("Q")
+        self._lengths = array("I")
+        self._values = bytearray()
+        self._rest = bytearray()
+        self.seen = bytearray()
+
+    def add(self, fact: FactRecord) -> None:
+        """The next fact that the log gives."""
+        offset, index = fact.position
+        self._positions.append(offset << _INDEX_BITS | index)
+        self._lengths.append(len(fact.value))
+        self._values += hashlib.sha256(fact.value).digest()
+        self._rest += _rest(fact.key.decode(), {name: value.decode() for name, value in fact.headers})
+        self.seen.append(0)
+
+    def find(self, offset: int, index: int) -> int | None:
+        """Number of the fact at a position, None where the log gives none."""
+        wanted = offset << _INDEX_BITS | index
+        number = bisect_left(self._positions, wanted)
+        return number if number < len(self._positions) and self._positions[number] == wanted else None
+
+    def value_differs(self, number: int, value: bytes) -> bool:
+        """Whether these bytes are not those of the fact."""
+        return self._value(number) != hashlib.sha256(value).digest()
+
+    def rest_differs(self, number: int, row: Row) -> bool:
+        """Whether key or headers are not those of the fact."""
+        return self._rest[number * _REST_BYTES : (number + 1) * _REST_BYTES] != _rest(row.key, row.headers)
+
+    def said(self, number: int) -> str:
+        """The fact as a difference names it."""
+        return _named(self._lengths[number], self._value(number))
+
+    def unseen(self) -> Iterator[tuple[str, int]]:
+        """Offset and index, and number, of each fact that was not found."""
+        for number, position in enumerate(self._positions):
+            if not self.seen[number]:
+                yield f"{position >> _INDEX_BITS}/{position & (1 << _INDEX_BITS) - 1}", number
+
+    def _value(self, number: int) -> bytes:
+        return bytes(self._values[number * 32 : (number + 1) * 32])
+
+
+def _rest(key: str, headers: Mapping[str, str]) -> bytes:
+    said = msgspec.json.encode([key, sorted(headers.items())])
+    return hashlib.sha256(said).digest()[:_REST_BYTES]
+
+
+def _compare_facts(
+    fold: Fold, partition: int, facts: Iterable[Row], expected: _Expected, begin: int, verdict: Verdict
+) -> None:
     for row in facts:
         place = row.headers.get("ce_hubpos", f"{row.partition}/{row.offset}")
-        want = expected.get(place)
-        if place in seen:
+        named = _POSITION.fullmatch(place)
+        here = named is not None and int(named[1]) == partition
+        if named and here and int(named[2]) < begin:
+            continue
+        number = expected.find(int(named[2]), int(named[3])) if named and here else None
+        if number is None:
+            verdict.facts += 1
+            verdict.tell(Difference(fold.facts_topic, place, "a fact", "no fact at this position"))
+            continue
+        if expected.seen[number]:
             verdict.repeats += 1
         else:
             verdict.facts += 1
-            seen.add(place)
-        if want is None:
-            verdict.tell(Difference(fold.facts_topic, place, "a fact", "no fact at this position"))
-        elif row.value != want.value:
-            verdict.tell(Difference(fold.facts_topic, place, _short(row.value or b""), _short(want.value)))
-        elif row.headers != {k: v.decode() for k, v in want.headers} or row.key != want.key.decode():
+            expected.seen[number] = 1
+        if expected.value_differs(number, row.value or b""):
+            verdict.tell(Difference(fold.facts_topic, place, _short(row.value or b""), expected.said(number)))
+        elif expected.rest_differs(number, row):
             verdict.tell(Difference(fold.facts_topic, place, "other headers or key", "those that the log gives"))
-    for place in expected:
-        if place not in seen:
-            verdict.tell(Difference(fold.facts_topic, place, "no fact", _short(expected[place].value)))
+    for place, number in expected.unseen():
+        verdict.tell(Difference(fold.facts_topic, f"{partition}/{place}", "no fact", expected.said(number)))
 
 
-def _compare_parts(fold: Fold, snapshots: list[Row], last: Marker, verdict: Verdict) -> None:
-    """The parts on the topic must add up to the hash of the last marker."""
-    parts: dict[str, bytes] = {}
+@dataclass(slots=True)
+class _Taken:
+    """The snapshots of one partition: markers by `next` with their place, hashes of the parts as they stand in the end.
+
+    `start`: parts and marker of the oldest one that is whole and reaches the first record of the log, if one is needed.
+    """
+
+    markers: dict[int, tuple[str, Marker]] = field(default_factory=dict)
+    parts: dict[str, bytes] = field(default_factory=dict)
+    start: tuple[dict[bytes, bytes], bytes] | None = None
+
+
+def _taken(fold: Fold, snapshots: Iterable[Row], first: int) -> _Taken:
+    taken, own, prefix = _Taken(), marker_key(fold.state_version).decode(), f"{fold.state_version}/"
+    held: dict[bytes, bytes] = {}
     for row in snapshots:
-        if row.key == marker_key(fold.state_version).decode():
-            continue
-        if row.value is None:
-            parts.pop(row.key, None)
-        else:
-            parts[row.key] = row.value
+        if row.key == own and row.value is not None:
+            marker = msgspec.json.decode(row.value, type=Marker)
+            taken.markers[marker.next] = f"{row.partition}/{row.offset}", marker
+            reaches = marker.next >= first and not marker.stopped
+            if first and taken.start is None and reaches and _hash_of(taken.parts) == marker.hash:
+                taken.start, held = (held, row.value), {}
+        elif row.key.startswith(prefix) and row.value is None:
+            taken.parts.pop(row.key, None)
+            held.pop(row.key.encode(), None)
+        elif row.key.startswith(prefix) and row.value is not None:
+            taken.parts[row.key] = hashlib.sha256(row.value).digest()
+            if first and taken.start is None:
+                held[row.key.encode()] = row.value
+    return taken
+
+
+def _hash_of(parts: Mapping[str, bytes]) -> str:
     total = hashlib.sha256()
-    for key, value in sorted(parts.items()):
-        if key.startswith(f"{fold.state_version}/"):
-            total.update(key.encode())
-            total.update(hashlib.sha256(value).digest())
-    if total.hexdigest() != last.hash:
-        verdict.tell(Difference(fold.snapshots_topic, "parts", total.hexdigest(), last.hash))
-
-
-def _markers(fold: Fold, snapshots: list[Row]) -> dict[int, tuple[Row, Marker]]:
-    key = marker_key(fold.state_version).decode()
-    found = [
-        (row, msgspec.json.decode(row.value, type=Marker))
-        for row in snapshots
-        if row.key == key and row.value is not None
-    ]
-    return {marker.next: (row, marker) for row, marker in found}
+    for key, sha in sorted(parts.items()):
+        total.update(key.encode())
+        total.update(sha)
+    return total.hexdigest()
 
 
 def _short(value: bytes) -> str:
-    return f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()[:16]}"
+    return _named(len(value), hashlib.sha256(value).digest())
+
+
+def _named(length: int, sha: bytes) -> str:
+    return f"{length} bytes, sha256 {sha.hex()[:16]}"
 
 
 def _end_with_parent() -> None:

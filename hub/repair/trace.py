@@ -40,18 +40,15 @@ class Moment:
 
 def trace(desk: Desk, name: str) -> list[Moment]:
     """What happened to a record, by its id or by the place of one of its messages (`inbox.<tenant>/<offset>`)."""
-    own: list[Moment] = []
+    found: list[Moment] = []
     sources: set[str] = set()
-    others: list[Message] = []
-    for message in desk.read(desk.topics()):
-        if message.topic() == desk.inbox:
-            place = f"{message.topic()}/{message.offset()}"
-            if name == place or name in _names(message):
-                sources.add(place)
-                own.append(_sent(message, place))
-        else:
-            others.append(message)
-    found = [*own, *(moment for message in others for moment in _heard(message, name, sources))]
+    for message in desk.read([desk.inbox]):  # first: which answers are meant shows in what was sent
+        place = f"{message.topic()}/{message.offset()}"
+        if name == place or name in _names(message):
+            sources.add(place)
+            found.append(_sent(message, place))
+    for message in desk.read([topic for topic in desk.topics() if topic != desk.inbox]):
+        found += _heard(message, name, sources)
     # What follows from a record may carry its time: then what was sent comes first.
     return sorted(found, key=lambda moment: (moment.at_ms, not moment.what.startswith("sent"), moment.place))
 

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,64 @@ def test_a_fact_that_the_log_does_not_give_is_named(dump: Dump) -> None:
     assert [d.position for d in verify_dump(dump.write()).differences] == ["0/9999999/0"]
 
 
+@pytest.mark.parametrize("place", ["", "0/17", "one/two/three", "0/17/x", "1/0/0/0", "0/99999999999999999999/0"])
+def test_a_fact_without_a_place_is_named(dump: Dump, place: str) -> None:
+    """Whatever stands where the position should, the audit goes on to the end."""
+    forged = json.loads(json.dumps(dump.topics[catalogue.REGION_FACTS][50]))
+    forged["headers"]["ce_hubpos"] = place
+    dump.topics[catalogue.REGION_FACTS].append(forged)
+    assert [d.position for d in verify_dump(dump.write()).differences] == [place]
+
+
+def judged(log_topic: str, gone: int, snapshots_at: tuple[int, ...], bent: int | None = None) -> verify.Verdict:
+    """One partition of a nation's region fold as if its log were `log_topic`: the first `gone` records have expired."""
+    hub, fold = a_nation(), replace(FOLDS["region"], log_topic=log_topic)
+    log = hub.log[catalogue.REGION_LOG, 0]
+    snapshots: Rows = []
+    machine = fold.machine(hub.reference, 0)
+    for number, record in enumerate(log, 1):
+        machine.apply([record])
+        if number in snapshots_at:
+            taken = machine.snapshot()
+            parts = [*taken.parts.items(), (marker_key(fold.state_version), taken.marker)]
+            snapshots += [row(len(snapshots) + n, 0, 0, key, value, ()) for n, (key, value) in enumerate(parts)]
+    facts = [
+        row(n, 0, f.timestamp_ms, f.key, f.value, f.headers) for n, f in enumerate(hub.facts[catalogue.REGION_LOG, 0])
+    ]
+    if bent is not None:
+        bend_value(facts[bent])
+    rows = [row(r.offset, 0, r.timestamp_ms, r.key, r.value, r.headers) for r in log[gone:]]
+    verdict = verify.Verdict()
+    given = [map(as_dumped, part) for part in (rows, facts, snapshots)]
+    verify.compare(fold, hub.reference, 0, given[0], given[1], given[2], verdict)
+    return verdict
+
+
+def as_dumped(line: dict[str, Any]) -> verify.Row:
+    """The row that a line of a dump is read as."""
+    value = line["value_base64"]
+    held = None if value is None else base64.b64decode(value)
+    return verify.Row(line["partition"], line["offset"], line["timestamp"], line["key"], line["headers"], held)
+
+
+def test_an_expired_identity_log_is_refolded_from_the_oldest_whole_snapshot() -> None:
+    """What was folded before is not judged, and the verdict says so; what came after is judged as ever."""
+    whole, late = judged(catalogue.IDENTITY_LOG, 0, (50, 90)), judged(catalogue.IDENTITY_LOG, 60, (50, 90))
+    assert whole.equal and late.equal and late.snapshots == 1
+    assert (whole.begins, late.begins) == ({}, {f"{catalogue.IDENTITY_LOG}/0": 90})
+    assert late.records == whole.records - 90 and 0 < late.facts < whole.facts
+    assert judged(catalogue.IDENTITY_LOG, 60, (50, 90), bent=0).equal
+    assert not judged(catalogue.IDENTITY_LOG, 60, (50, 90), bent=-1).equal
+
+
+def test_a_log_whose_beginning_is_gone_is_named() -> None:
+    """The region-log is kept for its whole generation, and a snapshot before what is left stands in for no gap."""
+    [gap] = judged(catalogue.IDENTITY_LOG, 60, (50,)).differences
+    assert (gap.topic, gap.expected) == (catalogue.IDENTITY_LOG, "the records before it, or a whole snapshot there")
+    [gone] = judged(catalogue.REGION_LOG, 60, (50, 90)).differences
+    assert (gone.topic, gone.expected) == (catalogue.REGION_LOG, "the records before it")
+
+
 def test_a_changed_event_of_the_log_shows_in_the_facts(dump: Dump) -> None:
     """The log is the witness: bending it contradicts everything that followed."""
     dump.topics[catalogue.REGION_LOG] = dump.topics[catalogue.REGION_LOG][:-1]
@@ -177,7 +235,7 @@ def test_a_large_dump_is_refolded_side_by_side_to_the_same_verdict(dump: Dump, m
 
 def test_a_refold_beside_ends_when_nobody_waits_for_it_any_more(dump: Dump) -> None:
     """Its standard input is the thread on which it hangs."""
-    program = [sys.executable, "-m", "hub.audit.verify", str(dump.write()), "region", "0"]
+    program = [sys.executable, "-m", "hub.audit.verify", str(dump.write()), "region", "1", "0"]
     with subprocess.Popen(program, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         assert process.wait(30) == 1 and process.stdout is not None and process.stdout.read() == b""
 
