@@ -303,8 +303,8 @@ def audit_verify(
         first = verdict.differences[0]
         oracle = f"{first.topic} {first.position}: found {first.found}, expected {first.expected}"
     counts = {name: getattr(verdict, name) for name in ("records", "facts", "repeats", "snapshots")}
-    told = [asdict(difference) for difference in verdict.differences]
-    _say({"oracle": oracle, **counts, "begins": verdict.begins, "differences": told}, as_json)
+    named = [asdict(difference) for difference in verdict.differences]
+    _say({"oracle": oracle, **counts, "begins": verdict.begins, "differences": named}, as_json)
     raise SystemExit(0 if verdict.equal else 1)
 
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import redis
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import (
     AclBindingFilter,
     AclOperation,
@@ -41,6 +41,7 @@ from hub.domain.facts import DayClosed
 from hub.domain.reference import Reference, Role
 from hub.errors import HubError, WorldUnavailable
 from hub.local.dump import READ_WHOLE, control_records, read_whole
+from hub.local.offsets import committed, ends
 from hub.local.rest import hops, shown_positions
 from hub.streams.folds import FOLDS
 from hub.streams.machine import Marker, marker_key
@@ -132,7 +133,7 @@ class _Doctor:
         except WorldUnavailable as problem:
             yield Finding(Kind.NOT_ALLOWED_TO_LOOK, f"{what}: {problem}")
         except TimeoutError:  # of a future: the client's own bound was not faster
-            yield Finding(Kind.NOT_ALLOWED_TO_LOOK, f"{what}: no answer within {ANSWER_S:.0f} s")
+            yield Finding(Kind.NOT_ALLOWED_TO_LOOK, f"{what}: no answer in time")
 
     def _connected(self, admin: AdminClient) -> Mapping[str, Any] | None:
         """The topics that this user sees; None when nobody answers, or the password is refused, which is known soon."""
@@ -216,15 +217,15 @@ class _Doctor:
         self, admin: AdminClient, reference: Reference, here: Mapping[str, catalogue.Topic]
     ) -> Iterator[Finding]:
         reads = hops(reference)
-        ends = _ends(admin, [(n, p) for n in here for p in range(here[n].partitions)], OffsetSpec.latest())
-        first = _ends(admin, list(ends), OffsetSpec.earliest())
+        ends_now = ends(admin, [(n, p) for n in here for p in range(here[n].partitions)])
+        first = ends(admin, ends_now, OffsetSpec.earliest())
         described = admin.describe_consumer_groups(list(reads), request_timeout=ANSWER_S)
         seen = {}
         for name, topics in reads.items():
-            committed = _committed(admin, name)
+            acknowledged = committed(admin, name)
             behind = sum(
-                max(0, end - max(committed.get(place, 0), first[place]))
-                for place, end in ends.items()
+                max(0, end - max(acknowledged.get(place, 0), first[place]))
+                for place, end in ends_now.items()
                 if place[0] in topics
             )
             seen[name] = judge.GroupSeen(_members(described[name]), behind)
@@ -239,7 +240,7 @@ class _Doctor:
             if fold.snapshots_topic not in here or fold.log_topic not in here:
                 continue
             partitions = here[fold.snapshots_topic].partitions
-            ends = _ends(admin, [(fold.log_topic, p) for p in range(partitions)], OffsetSpec.latest())
+            log_ends = ends(admin, [(fold.log_topic, p) for p in range(partitions)])
             key = marker_key(fold.state_version)
             newest: dict[int, Any] = {}
             self._read({fold.snapshots_topic: partitions}, partial(_keep, key, newest))
@@ -249,7 +250,7 @@ class _Doctor:
                 marker = msgspec.json.decode(message.value(), type=Marker)
                 seen[f"{fold.name}, partition {partition}"] = judge.MarkerSeen(
                     marker.next,
-                    ends[fold.log_topic, partition],
+                    log_ends[fold.log_topic, partition],
                     self._now() - message.timestamp()[1] / 1000,
                     {region: f"{stop.error}, at offset {stop.at}" for region, stop in marker.stopped.items()},
                 )
@@ -273,10 +274,10 @@ class _Doctor:
 
     def _dead_letters(self, admin: AdminClient, here: Mapping[str, catalogue.Topic]) -> Iterator[Finding]:
         places = [(name, 0) for name in here if name.endswith(".dlq")]
-        ends = _ends(admin, places, OffsetSpec.latest())
-        since = _ends(admin, places, OffsetSpec.for_timestamp(int(self._now() * 1000) - DAY_MS))
+        ends_now = ends(admin, places)
+        since = ends(admin, places, OffsetSpec.for_timestamp(int(self._now() * 1000) - DAY_MS))
         return judge.judge_dead_letters(
-            {name: ends[name, 0] - start for (name, _), start in since.items() if start >= 0}
+            {name: ends_now[name, 0] - start for (name, _), start in since.items() if start >= 0}
         )  # fmt: skip
 
     def _schemas(self, reference: Reference, here: Mapping[str, catalogue.Topic]) -> Iterator[Finding]:
@@ -301,8 +302,8 @@ class _Doctor:
         except RedisError:
             return iter(())  # told already
         positions = {place[1]: at for place, at in shown_positions(held, reference.generation).items()}
-        ends = _ends(admin, [(facts, p) for p in range(here[facts].partitions)], OffsetSpec.latest())
-        return judge.judge_read_model(positions, {place[1]: end for place, end in ends.items()})
+        facts_ends = ends(admin, [(facts, p) for p in range(here[facts].partitions)])
+        return judge.judge_read_model(positions, {place[1]: end for place, end in facts_ends.items()})
 
     def _redis(self) -> Iterator[Finding]:
         if self._stack.redis_url is None:
@@ -346,25 +347,6 @@ def _note_schema(ids: set[int], message: Any) -> None:
 def _keep(key: bytes, newest: dict[int, Any], message: Any) -> None:
     if message.key() == key and message.value() is not None:
         newest[message.partition()] = message
-
-
-def _ends(admin: AdminClient, places: list[tuple[str, int]], spec: OffsetSpec) -> dict[tuple[str, int], int]:
-    asked = {TopicPartition(name, partition): spec for name, partition in places}
-    if not asked:
-        return {}
-    found = admin.list_offsets(asked, request_timeout=ANSWER_S)
-    return {(tp.topic, tp.partition): future.result(ANSWER_S).offset for tp, future in found.items()}
-
-
-def _committed(admin: AdminClient, group: str) -> dict[tuple[str, int], int]:
-    [future] = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
-    try:
-        found = future.result(ANSWER_S).topic_partitions or []
-    except KafkaException as problem:
-        if problem.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-            return {}
-        raise
-    return {(tp.topic, tp.partition): tp.offset for tp in found if tp.offset >= 0}
 
 
 def _members(described: Any) -> int:

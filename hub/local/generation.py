@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import msgspec
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
 
 from hub.contracts import catalogue, codec, tables
 from hub.contracts.catalogue import of_generation
@@ -31,13 +31,17 @@ from hub.domain.reference import Reference
 from hub.errors import RuleRaised, UsageError, WorldUnavailable
 from hub.local import provision
 from hub.local.dump import READ_WHOLE, read_whole
+from hub.local.offsets import Place, committed, ends
+from hub.local.rest import hops
 from hub.streams.folds import FOLDS, Fold
 from hub.streams.machine import Marker, carried_hash, marker_key, rfc3339
 
 DRAINED_WITHIN_S: Final = 300.0
 QUIET_S: Final = 3.0
 """How long no log may grow and nobody be behind before the old generation counts as finished."""
-Places = dict[tuple[str, int], int]
+LOOK_S: Final = 0.5
+Snapshots = dict[int, tuple[Marker, dict[str, bytes]]]
+"""Marker and parts of one fold, by partition, as the fold would load them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +82,11 @@ def open_generation(
         if not now.closing:
             provision.publish_control(config, closing_key(before.generation), b"{}")
         say(f"generation {before.generation} is being closed: inboxes wait, the machines finish")
-        _wait_until_drained(admin, config, before)
+        left = _wait_until_drained(admin, config, before)
         say(f"generation {before.generation} is finished; carrying its state over")
         _forget_unfinished(admin, reference)
         provision.make(admin, reference, passwords)
-        opened = _carry(config, before, reference)
+        opened = _carry(config, left, before, reference)
         _begin_inboxes(admin, before, reference)
         provision.activate(config, reference, before)
     except KafkaException as problem:
@@ -94,46 +98,38 @@ def open_generation(
     return opened
 
 
-def _wait_until_drained(admin: AdminClient, config: Mapping[str, Any], before: Reference) -> None:
-    generation = before.generation
-    logs = [
-        (of_generation(name, generation), number)
-        for name, count in (
-            (catalogue.REGION_LOG, before.log_partitions), (catalogue.REGION_FACTS, before.log_partitions),
-            (catalogue.IDENTITY_LOG, 1), (catalogue.LINKS, 1),
-        )
-        for number in range(count)
-    ]  # fmt: skip
-    facts = of_generation(catalogue.REGION_FACTS, generation)
-    readers = {
-        f"hub.intake.g{generation}": (facts, of_generation(catalogue.LINKS, generation)),
-        f"hub.delivery.g{generation}": (facts,),
-        f"hub.delivery.g{generation}.compacted": (facts,),
+def _wait_until_drained(admin: AdminClient, config: Mapping[str, Any], before: Reference) -> dict[str, Snapshots]:
+    """The snapshots of each fold, once nobody is behind and nothing has moved for a while.
+
+    A fold acknowledges with its snapshot, so the snapshots are read when all is acknowledged, and not before.
+    """
+    takes = {  # inboxes wait: what the tenants send meanwhile is taken by the next generation
+        group: [name for name in topics if not name.startswith("inbox.")] for group, topics in hops(before).items()
     }
-    give_up_at, quiet_since, held, behind = time.monotonic() + DRAINED_WITHIN_S, time.monotonic(), Places(), ["?"]
+    counts = {topic.name: topic.partitions for topic in catalogue.topics_for(before)}
+    places = sorted({(name, n) for topics in takes.values() for name in topics for n in range(counts[name])})
+    give_up_at, quiet_since = time.monotonic() + DRAINED_WITHIN_S, time.monotonic()
+    held: object = None
+    behind = ["?"]
     while time.monotonic() < give_up_at:
-        ends = _ends(admin, logs)
-        inboxes = _committed(admin, f"hub.intake.g{generation}")
+        now = ends(admin, places)
+        stands = {group: committed(admin, group) for group in takes}
         behind = [
             f"{group} in {place[0]}/{place[1]}"
-            for group, topics in readers.items()
-            for committed in [_committed(admin, group)]
-            for place, end in ends.items()
-            if place[0] in topics and committed.get(place, 0) < end
+            for group, topics in takes.items()
+            for place, end in now.items()
+            if place[0] in topics and stands[group].get(place, 0) < end
         ]
-        behind += [
-            f"the snapshot of {fold.name}, partition {number}"
-            for fold in _folds(generation)
-            for number, marker in _markers(config, fold, before).items()
-            if marker.next < ends[fold.log_topic, number]
-        ]
-        if ends | inboxes != held or behind:
-            held, quiet_since = ends | inboxes, time.monotonic()
+        if behind or (now, stands) != held:
+            held, quiet_since = (now, stands), time.monotonic()
         elif time.monotonic() - quiet_since >= QUIET_S:
-            return
-        time.sleep(0.5)
+            left = {fold.name: _snapshots(config, fold, before) for fold in _folds(before.generation)}
+            if not (behind := list(_not_covered(left, now, before))):
+                return left
+            quiet_since = time.monotonic()
+        time.sleep(LOOK_S)
     raise WorldUnavailable(
-        f"generation {generation} did not come to rest within {DRAINED_WITHIN_S:.0f} s; behind: "
+        f"generation {before.generation} did not come to rest within {DRAINED_WITHIN_S:.0f} s; behind: "
         f"{', '.join(behind[:3]) or 'its logs grow'}. Start its workers, then run the same command again."
     )
 
@@ -142,20 +138,21 @@ def _folds(generation: int) -> list[Fold]:
     return [fold.in_generation(generation) for fold in FOLDS.values()]
 
 
-def _markers(config: Mapping[str, Any], fold: Fold, before: Reference) -> dict[int, Marker]:
-    """The newest marker of every partition whose log holds anything; RuleRaised while a region stands still."""
-    found = {number: marker for number, (marker, _) in _snapshots(config, fold, before).items()}
-    for marker in found.values():
-        for region, stop in marker.stopped.items():
-            raise RuleRaised(
-                f"region {region} of {fold.name} stands still ({stop.error}, at offset {stop.at}). Mend the rule "
-                "and let it catch up, since only whole regions are carried over; then run the same command again."
-            )
-    return found
+def _not_covered(left: Mapping[str, Snapshots], now: Mapping[Place, int], before: Reference) -> Iterator[str]:
+    """Logs whose snapshot does not reach their end, as after its deletion; RuleRaised while a region stands still."""
+    for fold in _folds(before.generation):
+        for number, (marker, _) in left[fold.name].items():
+            for region, stop in marker.stopped.items():
+                raise RuleRaised(
+                    f"region {region} of {fold.name} stands still ({stop.error}, at offset {stop.at}). Mend the rule "
+                    "and let it catch up, since only whole regions are carried over; then run the same command again."
+                )
+            if marker.next < now[fold.log_topic, number]:
+                yield f"the snapshot of {fold.name}, partition {number}"
 
 
-def _snapshots(config: Mapping[str, Any], fold: Fold, before: Reference) -> dict[int, tuple[Marker, dict[str, bytes]]]:
-    """Marker and parts by partition, as the fold would load them."""
+def _snapshots(config: Mapping[str, Any], fold: Fold, before: Reference) -> Snapshots:
+    """What the fold would load."""
     partitions = before.log_partitions if fold.name == "region" else 1
     parts: dict[int, dict[str, bytes]] = {number: {} for number in range(partitions)}
 
@@ -195,7 +192,7 @@ def _forget_unfinished(admin: AdminClient, reference: Reference) -> None:
         time.sleep(0.2)
 
 
-def _carry(config: Mapping[str, Any], before: Reference, reference: Reference) -> Opened:
+def _carry(config: Mapping[str, Any], left: Mapping[str, Snapshots], before: Reference, reference: Reference) -> Opened:
     failed: list[Any] = []
     producer = Producer({**config, "acks": "all", "enable.idempotence": True})
     regions = parts = 0
@@ -203,7 +200,7 @@ def _carry(config: Mapping[str, Any], before: Reference, reference: Reference) -
     for former in _folds(before.generation):
         log = FOLDS[former.name].in_generation(reference.generation).log_topic
         by_region: dict[str, dict[str, bytes]] = {}
-        for _, held in _snapshots(config, former, before).values():
+        for _, held in left[former.name].values():
             for name, content in held.items():
                 region, _, part = name.partition("/")
                 by_region.setdefault(region, {})[part] = content
@@ -251,7 +248,7 @@ def _begin_inboxes(admin: AdminClient, before: Reference, reference: Reference) 
     """Where the old intake stood, the new one begins. What it had copied and not acknowledged the folds drop."""
     stood = {
         place: offset
-        for place, offset in _committed(admin, f"hub.intake.g{before.generation}").items()
+        for place, offset in committed(admin, f"hub.intake.g{before.generation}").items()
         if place[0].startswith("inbox.")
     }
     if not stood:
@@ -261,15 +258,3 @@ def _begin_inboxes(admin: AdminClient, before: Reference, reference: Reference) 
     )
     for future in admin.alter_consumer_group_offsets([begin]).values():
         future.result(provision.ANSWER_S)
-
-
-def _ends(admin: AdminClient, places: list[tuple[str, int]]) -> Places:
-    asked = {TopicPartition(name, number): OffsetSpec.latest() for name, number in places}
-    found = admin.list_offsets(asked, request_timeout=provision.ANSWER_S)
-    return {(tp.topic, tp.partition): future.result(provision.ANSWER_S).offset for tp, future in found.items()}
-
-
-def _committed(admin: AdminClient, group: str) -> Places:
-    [future] = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
-    found = future.result(provision.ANSWER_S).topic_partitions or []
-    return {(tp.topic, tp.partition): tp.offset for tp in found if tp.offset >= 0}

@@ -12,27 +12,26 @@ of what was written already.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import redis
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from hub.contracts import catalogue
 from hub.domain.reference import Reference
 from hub.errors import WorldUnavailable
+from hub.local.offsets import Place, committed, ends
 
 REST_S: Final = 120.0
 """How long nothing at all may move before the wait is given up: a dead member's session, a load and a snapshot, and
 room for a busy machine."""
 LOOK_S: Final = 0.2
-ANSWER_S: Final = 30.0
 SHOWN_MAX: Final = 8
 POSITIONS: Final = "hub:positions"
 """Where the read model keeps its positions (hub/streams/read_model.py)."""
 
-Place = tuple[str, int]
 Offsets = Mapping[Place, int]
 
 
@@ -75,16 +74,17 @@ def wait_until_idle(admin: AdminClient, reference: Reference, redis_url: str) ->
 
 def look(admin: AdminClient, reference: Reference, redis_url: str) -> tuple[list[str], object]:
     """Who is behind, in words, and all that was seen, to compare with the next look. Nobody behind: at rest."""
-    topics = {
-        topic.name: topic.partitions
+    places = [
+        (topic.name, number)
         for topic in catalogue.topics_for(reference)
         if any(topic.name in taken for taken in hops(reference).values())
-    }
+        for number in range(topic.partitions)
+    ]
     try:
-        before = _ends(admin, topics)
-        positions = {group: _committed(admin, group) for group in hops(reference)}
+        before = ends(admin, places)
+        positions: dict[str, Offsets] = {group: committed(admin, group) for group in hops(reference)}
         positions["read model"] = _shown(redis_url, reference)
-        after = _ends(admin, topics)
+        after = ends(admin, places)
     except (KafkaException, redis.RedisError) as problem:
         raise WorldUnavailable(
             f"positions cannot be read ({type(problem).__name__}); see that the stack runs"
@@ -106,22 +106,6 @@ def look(admin: AdminClient, reference: Reference, redis_url: str) -> tuple[list
 
 def _is_inbox(topic: catalogue.Topic) -> bool:
     return topic.name.startswith("inbox.")
-
-
-def _ends(admin: AdminClient, topics: Mapping[str, int]) -> dict[Place, int]:
-    asked = {
-        TopicPartition(name, number): OffsetSpec.latest() for name, count in topics.items() for number in range(count)
-    }
-    answers = admin.list_offsets(asked, request_timeout=ANSWER_S)
-    return {(tp.topic, tp.partition): future.result(ANSWER_S).offset for tp, future in answers.items()}
-
-
-def _committed(admin: AdminClient, group: str) -> Offsets:
-    [future] = admin.list_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(group)], request_timeout=ANSWER_S
-    ).values()
-    held: Sequence[TopicPartition] = future.result(ANSWER_S).topic_partitions or ()
-    return {(tp.topic, tp.partition): tp.offset for tp in held}
 
 
 def _shown(redis_url: str, reference: Reference) -> Offsets:

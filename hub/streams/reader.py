@@ -14,7 +14,7 @@ from typing import Final, NoReturn, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 
-from hub.errors import HubError
+from hub.errors import HubError, TablesReplaced
 from hub.log import HEADER_NAME_UNREADABLE, PARTITIONS_ASSIGNED, PARTITIONS_REVOKED, log
 from hub.streams import crash, header_names
 from hub.streams.connection import Connection
@@ -81,6 +81,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
         self._unloaded: tuple[TopicPartition, ...] = ()
         self._loading: asyncio.Future[None] | None = None
         self._finished = asyncio.Event()
+        self._last_poll = False
         self._consumer: AIOKafkaConsumer | None = None
 
     @property
@@ -99,10 +100,14 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
     async def run(self, hand_over: HandOver, stopping: Callable[[], bool]) -> None:
         """Poll until `stopping`; each poll goes through `hand_over` and back before the next."""
         try:
-            while not stopping():
+            while not (self._last_poll or stopping()):
                 polled = await self._poll()
                 async with self._lock:
                     await self._take(polled, hand_over)
+        except TablesReplaced as replaced:  # what came before the record that told was taken by tables in force then
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self.job.release(), self._limits.revocation_wait_s)
+            self._die(self.job.name, str(replaced), replaced)
         except Exception as problem:  # noqa: BLE001  # the one loop: nothing that leaves it may acknowledge anything
             self._die(self.job.name, reason_of(problem), problem)
         finally:
@@ -117,11 +122,16 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
             polled = {}
         return polled
 
+    async def finish(self) -> None:
+        """Take no further batch, and wait for the one in hand: what is half written would be written again."""
+        self._last_poll = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._finished.wait(), self._limits.revocation_wait_s)
+
     async def stop(self) -> None:
         """Wait for the batch in hand, settle, leave the group."""
         bound = self._limits.revocation_wait_s
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._finished.wait(), bound)
+        await self.finish()
         async with self._lock:
             with contextlib.suppress(Exception):  # what is not acknowledged now is repeated after the next start
                 await asyncio.wait_for(self.job.release(), bound)

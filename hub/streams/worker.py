@@ -98,6 +98,8 @@ async def work(roles: Sequence[str], settings: Settings, stop: asyncio.Event | N
         looking = asyncio.create_task(_look_for_other_tables(watch, stop))
         await stop.wait()
         watchdog.stop()
+        # Before Faust cancels its agents, with batches in their hands.
+        await asyncio.gather(*(reader.finish() for reader in readers))
         try:
             await asyncio.wait_for(app.stop(), STOP_S)
         except TimeoutError as problem:  # a client that cannot say goodbye must not keep its successor waiting

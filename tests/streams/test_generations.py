@@ -15,7 +15,7 @@ from hub.audit.verify import verify_dump
 from hub.contracts import catalogue, codec, control, tables
 from hub.domain import events as e
 from hub.errors import UsageError
-from hub.local import provision
+from hub.local import generation, provision
 from hub.local.dump import dump_topics
 from hub.local.generation import open_generation
 from hub.local.kafka import KafkaCluster
@@ -34,17 +34,26 @@ ROLES = ("intake", "region", "duplicates", "delivery")
 
 
 def sequences(folder: Path, topic: str, region: str) -> list[int]:
-    """`ce_sequence` of what one region told a tenant, in the order of the topic.
-
-    Delivery may say a thing again after a restart; its recipient drops what it has had, by `ce_id`.
-    """
+    """`ce_sequence` of what one region told a tenant, in the order of the topic."""
     rows = [json.loads(line) for line in (folder / "topics" / f"{topic}.jsonl").read_text("utf-8").splitlines()]
-    told = {row["headers"]["ce_id"]: int(row["headers"]["ce_sequence"]) for row in rows if row["key"] == region}
-    return list(told.values())
+    return [int(row["headers"]["ce_sequence"]) for row in rows if row["key"] == region]
 
 
-async def test_a_generation_with_more_partitions_goes_on_where_the_one_before_stopped(tmp_path: Path) -> None:
-    """One receipt each, sequences without a gap, a repeat is known, and the oracle agrees with both generations."""
+class CutOff(Exception):
+    """What ends the command in the middle."""
+
+
+def cut_off(*_: object) -> None:
+    raise CutOff
+
+
+async def test_a_generation_with_more_partitions_goes_on_where_the_one_before_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One receipt each, sequences without a gap, a repeat is known, and the oracle agrees with both generations.
+
+    The command is cut off twice, when all is carried over and when only the activation is missing, and run again.
+    """
     with KafkaCluster() as cluster, Workers(tmp_path / "output.jsonl") as workers:
         passwords = {name: secrets.token_hex(16) for name in catalogue.principals(REFERENCE)}
         passwords["admin"] = cluster.admin_password
@@ -59,6 +68,11 @@ async def test_a_generation_with_more_partitions_goes_on_where_the_one_before_st
         hub.send("pkg-a", b"poison")
         assert len(await receipts(hub.as_principal("pkg-a"), 2)) == 2
 
+        for place, step in ((generation, "_begin_inboxes"), (provision, "activate")):
+            with monkeypatch.context() as interrupted:
+                interrupted.setattr(place, step, cut_off)
+                with pytest.raises(CutOff):
+                    open_generation(cluster.bootstrap, passwords, NEXT)
         said: list[str] = []
         opened = open_generation(cluster.bootstrap, passwords, NEXT, say=said.append)
         assert (opened.generation, opened.regions) == (2, 4), "two regions, NL, and the match fold's one state"
