@@ -38,6 +38,7 @@ from hub.local.simulator.live import rehearse
 from hub.local.simulator.messages import pack
 from hub.local.simulator.national import START, Nation, Provider
 from tests.rig.stand import Stand
+from tests.rig.sums import Sums
 
 RECORDS_PER_REGION_MAX: Final = 30_000
 """Then come versions of what is there: a large region registers far fewer in the time that the hub keeps them."""
@@ -295,7 +296,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._acknowledged: dict[str, dict[int, int]] = {}
+        self._acknowledged: dict[str, Sums] = {}
         self._open: set[tuple[str, int]] = set()
         self._early: set[tuple[str, int]] = set()
         self.acknowledged = 0
@@ -306,7 +307,7 @@ class Ledger:
         """The broker holds an input."""
         with self._lock:
             self.acknowledged += 1
-            self._acknowledged.setdefault(topic, {})[offset] = crc32(value)
+            self._acknowledged.setdefault(topic, Sums()).put(offset, crc32(value))
             place = (topic, offset)
             if place in self._early:
                 self._early.discard(place)

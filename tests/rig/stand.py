@@ -282,8 +282,9 @@ class Stand:
 
     def last_words(self, lines: int = 15) -> str:
         """The last lines of what the workers logged."""
-        path = self.folder / "output.jsonl"
-        return "\n".join(path.read_text("utf-8", errors="replace").splitlines()[-lines:])
+        with (self.folder / "output.jsonl").open("rb") as output:
+            output.seek(max(0, output.seek(0, os.SEEK_END) - 1000 * lines))
+            return "\n".join(output.read().decode(errors="replace").splitlines()[-lines:])
 
     def _kill_nodes(self) -> None:
         for node in self.kafka.nodes:  # an orderly end of all three takes the quorum away from the last
