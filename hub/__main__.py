@@ -565,13 +565,14 @@ def waitlist(
     coordinator: Annotated[
         str | None, typer.Option(help="Tenant of the KSV, where coordinators answer proposals in the tool.")
     ] = None,
+    again: Annotated[bool, typer.Option("--again", help="First tell once more what the tool refused.")] = False,
 ) -> None:
     """Connect a region's waitlist tool: its clients and answers in, allocations and client statuses out."""
     import asyncio
 
     from hub.streams.waitlist import connect
 
-    asyncio.run(connect(url, tenant, token_file.read_text("utf-8").strip(), coordinator))
+    asyncio.run(connect(url, tenant, token_file.read_text("utf-8").strip(), coordinator, again=again))
 
 
 @app.command()

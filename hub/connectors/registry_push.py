@@ -12,6 +12,7 @@ import urllib.parse
 import urllib.request
 from typing import Any, Final
 
+from hub.connectors.foreign_http import is_private
 from hub.contracts.schemas import LockedSchema, SchemaRegistry
 from hub.errors import ContractError, UsageError, WorldUnavailable
 
@@ -46,6 +47,13 @@ def push(registry: SchemaRegistry, url: str) -> int:
     return len(missing)
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Would take the login along, to wherever the answer says."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Never: the redirect is the answer."""
+
+
 class _Registry:
     """The few requests that are needed, over the standard library: nobody runs this in a loop."""
 
@@ -58,7 +66,13 @@ class _Registry:
         self._shown = parts.hostname
         at = parts.netloc.rpartition("@")[2]
         self._base = urllib.parse.urlunsplit((parts.scheme, at, parts.path.rstrip("/"), "", ""))
+        self._open = urllib.request.build_opener(_NoRedirect).open
         self._headers = {"content-type": MEDIA_TYPE, "accept": MEDIA_TYPE}
+        if parts.username is not None and not is_private(parts.scheme, parts.hostname):
+            raise UsageError(
+                f"SCHEMA_REGISTRY_URL holds a login and leads to {parts.hostname} over http, where anybody can "
+                "read it; expected https (http on loopback only)"
+            )
         if parts.username is not None:
             login = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
             self._headers["authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
@@ -87,7 +101,7 @@ class _Registry:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._base + path, data, self._headers, method=method)  # noqa: S310  # checked above
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310  # likewise
+            with self._open(request, timeout=ANSWER_S) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as problem:
             if absent_is_fine and problem.code in (404, 405, 422):

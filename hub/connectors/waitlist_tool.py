@@ -12,24 +12,25 @@ cares for her, since a provider has promised it; the tool hears so and takes her
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
+from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
+from hub.connectors.foreign_http import asked_pause_s, is_private
 from hub.contracts import codec
 from hub.domain.events import AllocationAnswered, WaitingClientListed
 from hub.domain.facts import AllocationStated, ClientStatusChanged
 from hub.domain.identity import BLOCKS_MAX, IDENTITY_BYTES_MAX, Block, Identity
-from hub.errors import UsageError, WorldUnavailable
+from hub.errors import HubError, UsageError, WorldUnavailable
 
 PAGE_MAX: Final = 500
 """Records of one page; a tool that has more answers again."""
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 ATTEMPT_S: Final = 10.0
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 T = TypeVar("T")
 _QUOTED: Final = re.compile(r"'[^']*'|(?<=field )`[^`]*`")
@@ -147,15 +148,40 @@ def status_json(fact: ClientStatusChanged, sequence: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+class ToolRefused(HubError):
+    """The tool understands us and will not have this one (4xx): asking again gives the same answer."""
+
+    def __init__(self, status: int, asked: str) -> None:
+        """`asked`: method and path."""
+        super().__init__(f"the waitlist tool answered {status} to {asked}, expected 2xx; see what it holds against it")
+        self.status = status
+
+
+class ToolBusy(HubError):
+    """The tool asks to be left alone for so long: it is well, and nothing is wrong with what it was told."""
+
+    def __init__(self, pause_s: float) -> None:
+        """`pause_s`: seconds, as it says itself."""
+        super().__init__(f"the waitlist tool asks to be left alone for {pause_s:.0f} s")
+        self.pause_s = pause_s
+
+
+_LOCKED_OUT: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_MAY_SAY_WHEN: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_PASSES: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+"""Answers of the 4xx that are not about what was asked."""
+
+
 class Tool:
     """The tool's HTTP side. WorldUnavailable: it does not answer, or answers what is no page or receipt.
 
-    UsageError: an address that is neither https nor on loopback. No message quotes the address or an answer.
+    ToolRefused and ToolBusy: see there. UsageError: an address that is neither https nor on loopback, or a token that
+    the tool does not take. No message quotes the address, the token or an answer.
     """
 
     def __init__(self, base: str, token: str, session: aiohttp.ClientSession) -> None:
         parts = urlsplit(base)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        if not is_private(parts.scheme, parts.hostname):
             raise UsageError(f"found {parts.scheme or 'no scheme'} in the tool's address, expected https")
         self._base, self._session = base.rstrip("/"), session
         self._headers = {"Authorization": f"Bearer {token}"}
@@ -186,12 +212,25 @@ class Tool:
                         break
         except (aiohttp.ClientError, TimeoutError) as problem:
             raise WorldUnavailable(f"the waitlist tool does not answer ({type(problem).__name__})") from None
-        if answer.status // 100 != 2 or len(body) > ANSWER_BYTES_MAX:
-            raise WorldUnavailable(f"the waitlist tool answered {answer.status} to {method} {path}, expected 2xx")
+        _judge(answer.status, answer.headers.get("Retry-After", ""), f"{method} {path}")
+        if len(body) > ANSWER_BYTES_MAX:
+            raise WorldUnavailable(f"the waitlist tool answered {method} {path} with over {ANSWER_BYTES_MAX} bytes")
         try:
             return msgspec.json.decode(body) if body else None
         except msgspec.DecodeError:
             raise WorldUnavailable(f"the waitlist tool answered no JSON to {method} {path}") from None
+
+
+def _judge(status: int, retry_after: str, asked: str) -> None:
+    """Return for what is an answer to use; else raise what it means."""
+    if status in _LOCKED_OUT:
+        raise UsageError(f"the waitlist tool answered {status} to {asked}, our token is not its: mend --token-file")
+    if status in _MAY_SAY_WHEN and (pause_s := asked_pause_s(retry_after, datetime.now(UTC))):
+        raise ToolBusy(pause_s)
+    if 400 <= status < 500 and status not in _PASSES:
+        raise ToolRefused(status, asked)
+    if status // 100 != 2:
+        raise WorldUnavailable(f"the waitlist tool answered {status} to {asked}, expected 2xx")
 
 
 def packed(event: WaitingClientListed | AllocationAnswered) -> tuple[bytes, bytes]:

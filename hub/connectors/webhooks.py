@@ -22,6 +22,7 @@ import msgspec
 from standardwebhooks import Webhook
 
 from hub import __version__
+from hub.connectors.foreign_http import asked_pause_s, is_private
 from hub.domain.facts import AlertChanged
 from hub.domain.identifiers import RegionCode
 from hub.domain.words import AlertSeverity
@@ -36,7 +37,8 @@ ATTEMPT_S: Final = 3.0
 """How long one attempt may take, the answer included."""
 ANSWER_BYTES_MAX: Final = 1024
 """As much of an answer is read before the connection is let go; nothing in it is looked at."""
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_OF_THE_RECEIVER: Final = frozenset({401, 403, 404, 405, 407, 408, 421, 425, 429})
+"""Answers of the 4xx that are about the address, our right to it or the moment, and not about what was sent."""
 _SEVERITIES: Final = (AlertSeverity.INFO, AlertSeverity.WARNING, AlertSeverity.CRITICAL)
 
 
@@ -91,7 +93,7 @@ def _fault(endpoint: Endpoint, earlier: list[str]) -> str | None:
         return "found an address that is none, expected https://host/path"
     if not host or parts.username or parts.password or parts.fragment:
         return "found an address without a host, or with a user or a fragment in it, expected https://host/path"
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):
+    if not is_private(parts.scheme, host):
         return f"found {parts.scheme or 'no scheme'} to {host}, expected https (http on loopback only)"
     if not 1 <= len(endpoint.secrets) <= SECRETS_MAX:
         return f"found {len(endpoint.secrets)} secrets, expected 1, or {SECRETS_MAX} while one is replaced"
@@ -160,6 +162,9 @@ class Answer(StrEnum):
 
     TAKEN = "taken"
     FAILED = "failed"
+    """The receiver is away, or does not know us: the next change would fare no better."""
+    REFUSED = "refused"
+    """It will not have this one (4xx): the next may fare better."""
     GONE = "gone"
 
 
@@ -209,5 +214,7 @@ def _judged(status: int, retry_after: str) -> Attempt:
         return Attempt(Answer.TAKEN, status)
     if status == 410:
         return Attempt(Answer.GONE, status)
-    wait_s = float(retry_after) if retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 7 else 0.0
-    return Attempt(Answer.FAILED, status, wait_s)
+    refused = 400 <= status < 500 and status not in _OF_THE_RECEIVER
+    return Attempt(
+        Answer.REFUSED if refused else Answer.FAILED, status, asked_pause_s(retry_after, datetime.now(UTC))
+    )  # fmt: skip

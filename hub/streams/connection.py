@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import create_conn
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import AuthenticationFailedError, KafkaConnectionError, KafkaError, SaslAuthenticationFailed
@@ -83,6 +84,23 @@ class Connection:
         except KafkaConnectionError as problem:
             await client.stop()
             raise WorldUnavailable(await self._why_not()) from problem
+
+    async def notes(self, group: str) -> dict[TopicPartition, str]:
+        """The text that was committed with each offset of a group (hub/streams/offset_notes.py)."""
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=self.bootstrap_servers,
+            client_id=self.principal,
+            request_timeout_ms=self.limits.request_timeout_ms,
+            **self._security(),
+        )
+        try:
+            await admin.start()
+            held = await admin.list_consumer_group_offsets(group)
+        except KafkaConnectionError as problem:
+            raise WorldUnavailable(await self._why_not()) from problem
+        finally:
+            await admin.close()
+        return {place: committed.metadata or "" for place, committed in held.items()}
 
     async def _why_not(self) -> str:
         # aiokafka says "unable to bootstrap" for a wrong password too; one bare connection tells them apart.

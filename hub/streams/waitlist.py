@@ -3,20 +3,27 @@
 From the tool: a page is put in the inbox of its tenant, and acknowledged to the tool once every broker holds it. To the
 tool: facts of its topics one after the other, and their offsets are committed once the tool holds them, so that each
 client's statements arrive in their order. After a crash both may repeat: the version rule drops what came twice here,
-region and sequence tell the tool. A record that is none is told back and counted; the good ones behind it go on.
+region and sequence tell the tool.
+
+What one side will not have never stops the good ones behind it. A record that is none is told back and counted. A
+statement that the tool refuses (4xx) is counted and noted beside the committed offset, and stands on its topic for 90
+days: `hub waitlist --again` tells it once more when the tool has been mended. A tool that is away is tried again, one
+that asks to be left alone is left alone.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 
 from hub.connectors.waitlist_tool import (
     Refused,
     Tool,
+    ToolBusy,
+    ToolRefused,
     allocation_json,
     answer_event,
     client_event,
@@ -29,46 +36,93 @@ from hub.domain.events import AllocationAnswered, WaitingClientListed
 from hub.domain.facts import AllocationStated, ClientStatusChanged
 from hub.domain.identifiers import TenantId
 from hub.errors import WorldUnavailable
+from hub.log import STATEMENT_REFUSED, configure, log
 from hub.settings import Settings
-from hub.streams.connection import Connection
+from hub.streams.connection import Connection, read_to_end, reading
+from hub.streams.health import serving
 from hub.streams.metrics import EVENTS
+from hub.streams.offset_notes import noted, ranges_of
 
 TOLD: Final = (AllocationStated, ClientStatusChanged)
 POLL_S: Final = 2.0
 ATTEMPTS: Final = 6
 """Then the connector ends with nothing acknowledged, and is started again by its supervisor."""
 WAIT_FIRST_S: Final = 0.2
+BUSY_MAX_S: Final = 60.0
+"""The longest pause that a tool gets at once (PROPOSAL): well within the five minutes after which the brokers take a
+member that does not poll for dead. One that needs more says so again."""
 _Read = Callable[[Any], WaitingClientListed | AllocationAnswered | Refused]
+_T = TypeVar("_T")
+
+
+class _Notes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publishes no types
+    """What was refused, by place. Read again after every rebalance, since somebody else may have added to it."""
+
+    def __init__(self, connection: Connection, group: str) -> None:
+        self._connection, self._group = connection, group
+        self._held: dict[TopicPartition, str] | None = None
+
+    async def of(self, place: TopicPartition) -> str:
+        if self._held is None:
+            self._held = await self._connection.notes(self._group)
+        return self._held.get(place, "")
+
+    def keep(self, place: TopicPartition, note: str) -> None:
+        if self._held is not None:  # else the place went to somebody else meanwhile, with what stood there
+            self._held[place] = note
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self._held = None
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        self._held = None
 
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """One tool. `coordinator`: the region's KSV, where coordinators enter answers in the tool; None: they do not."""
+    """One tool. `coordinator`: the region's KSV, where coordinators enter answers in the tool; None: they do not.
+
+    `again`: first tell once more what the tool refused before.
+    """
 
     tool: Tool
     tenant: TenantId
     connection: Connection
     coordinator: tuple[TenantId, Connection] | None = None
     poll_s: float = POLL_S
+    again: bool = False
 
     async def run(self) -> None:
-        """Until it is cancelled. WorldUnavailable: the tool or the brokers were away for too long."""
-        consumer = self.connection.group_consumer(f"{self.tenant}.waitlist-connector")
+        """Until it is cancelled. WorldUnavailable: the tool or the brokers were away for too long.
+
+        UsageError, ToolRefused: the tool does not let us in, or will not give or acknowledge a page.
+        """
+        group = f"{self.tenant}.waitlist-connector"
+        consumer, notes = self.connection.group_consumer(group), _Notes(self.connection, group)
         writers = [(self.tenant, self.connection, "clients", client_event)]
         if self.coordinator is not None:
             writers.append((*self.coordinator, "answers", answer_event))  # type: ignore[arg-type]
         producers = [(tenant, connection.producer(), kind, read) for tenant, connection, kind, read in writers]
+        again = self.again
         try:
             await self.connection.start(consumer)
-            consumer.subscribe(
-                [out_topic(OUTPUTS[k].topic, self.tenant) for k in (AllocationStated, ClientStatusChanged)]
-            )
+            topics = [out_topic(OUTPUTS[kind].topic, self.tenant) for kind in TOLD]
+            consumer.subscribe(topics, listener=notes)
             for _, producer, _, _ in producers:
                 await self.connection.start(producer)
             while True:
-                moved = await self._push(consumer)
-                for tenant, producer, kind, read in producers:
-                    moved += await self._pull(tenant, producer, kind, read)
+                try:
+                    # Pages first: an address or a token that is wrong shows there, before a statement is refused.
+                    moved = 0
+                    for tenant, producer, kind, read in producers:
+                        moved += await self._pull(tenant, producer, kind, read)
+                    moved += await self._push(consumer, notes)
+                    if again and consumer.assignment():
+                        await self._tell_again(consumer, notes)
+                        again = False
+                except ToolBusy as busy:
+                    await asyncio.sleep(min(busy.pause_s, BUSY_MAX_S))
+                    continue
                 if not moved:
                     await asyncio.sleep(self.poll_s)
         finally:
@@ -85,9 +139,8 @@ class Bridge:
         for raw in records:
             event = read(raw)
             if isinstance(event, Refused):
-                body = {"kind": kind, "id": event.id, "pointer": event.pointer, "expected": event.expected}
-                await _insisting(lambda body=body: self.tool.tell("refused", body))  # type: ignore[misc]
                 EVENTS.labels(f"waitlist-{kind}", "refused").inc()
+                await self._tell_back(kind, event)
                 continue
             key, value = packed(event)
             sent.append(await producer.send(inbox(tenant), value, key))
@@ -96,26 +149,72 @@ class Bridge:
         await _insisting(lambda: self.tool.tell("received", {"kind": kind, "cursor": cursor}))
         return len(records)
 
-    async def _push(self, consumer: AIOKafkaConsumer) -> int:
-        """What the hub said since, one after the other."""
+    async def _tell_back(self, kind: str, refused: Refused) -> None:
+        body = {"kind": kind, "id": refused.id, "pointer": refused.pointer, "expected": refused.expected}
+        try:
+            await _insisting(lambda: self.tool.tell("refused", body))
+        except ToolRefused:  # it does not want to hear; the record is counted, and those behind it go on
+            EVENTS.labels(f"waitlist-{kind}", "refusal_untold").inc()
+
+    async def _push(self, consumer: AIOKafkaConsumer, notes: _Notes) -> int:
+        """What the hub said since, one after the other. Whatever ends it, what the tool has is committed."""
         polled = await consumer.getmany(timeout_ms=200)
-        for records in polled.values():
-            for record in records:
-                sequence = int(dict(record.headers).get("ce_sequence", b"0"))
-                fact = codec.decode(record.value)
-                kind, body = (
-                    ("allocations", allocation_json(fact, sequence))
-                    if isinstance(fact, AllocationStated)
-                    else ("client-status", status_json(fact, sequence))
-                )
-                await _insisting(lambda kind=kind, body=body: self.tool.tell(kind, body))  # type: ignore[misc]
-                EVENTS.labels(f"waitlist-{kind}", "told").inc()
-        if polled:
-            await consumer.commit()
+        done: dict[TopicPartition, int] = {}
+        try:
+            for place, records in polled.items():
+                for record in records:
+                    await self._tell(place, record, notes)
+                    done[place] = record.offset + 1
+        except ToolBusy:
+            for place, records in polled.items():
+                consumer.seek(place, done.get(place, records[0].offset))
+            raise
+        finally:
+            if done:
+                await consumer.commit({place: (end, await notes.of(place)) for place, end in done.items()})
         return sum(len(records) for records in polled.values())
 
+    async def _tell(self, place: TopicPartition, record: ConsumerRecord, notes: _Notes) -> bool:
+        """One statement; whether the tool has it now. One that it refuses is noted."""
+        sequence = int(dict(record.headers).get("ce_sequence", b"0"))
+        fact = codec.decode(record.value)
+        kind, body = (
+            ("allocations", allocation_json(fact, sequence))
+            if isinstance(fact, AllocationStated)
+            else ("client-status", status_json(fact, sequence))
+        )
+        try:
+            await _insisting(lambda: self.tool.tell(kind, body))
+        except ToolRefused as problem:
+            notes.keep(place, noted(await notes.of(place), record.offset))
+            EVENTS.labels(f"waitlist-{kind}", "refused").inc()
+            log(STATEMENT_REFUSED, topic=record.topic, offset=record.offset, status=problem.status)
+            return False
+        EVENTS.labels(f"waitlist-{kind}", "told").inc()
+        return True
 
-async def _insisting(ask: Callable[[], Any]) -> Any:
+    async def _tell_again(self, consumer: AIOKafkaConsumer, notes: _Notes) -> None:
+        """Once more what was refused; what is refused again stays noted, and so does all when the tool is busy."""
+        before = {place: await notes.of(place) for place in sorted(consumer.assignment())}
+        due = {place: ranges_of(note) for place, note in before.items() if note}
+        ends = {place: await consumer.committed(place) for place in due}
+        try:
+            for place in due:
+                notes.keep(place, "")
+            async with reading(self.connection) as reader:
+                async for record in read_to_end(reader, {place: ranges[0][0] for place, ranges in due.items()}):
+                    place = TopicPartition(record.topic, record.partition)
+                    if any(first <= record.offset <= last for first, last in due[place]):
+                        await self._tell(place, record, notes)
+        except BaseException:
+            for place in due:
+                notes.keep(place, before[place])
+            raise
+        if due:
+            await consumer.commit({place: (ends[place], await notes.of(place)) for place in due})
+
+
+async def _insisting(ask: Callable[[], Awaitable[_T]]) -> _T:
     wait_s = WAIT_FIRST_S
     for _ in range(ATTEMPTS - 1):
         try:
@@ -126,10 +225,11 @@ async def _insisting(ask: Callable[[], Any]) -> Any:
     return await ask()
 
 
-async def connect(url: str, tenant: str, token: str, coordinator: str | None) -> None:
+async def connect(url: str, tenant: str, token: str, coordinator: str | None, *, again: bool = False) -> None:
     """Run a bridge with the settings of the environment until it is cancelled."""
     settings = Settings()
+    configure(settings)
     ksv = None if coordinator is None else (TenantId(coordinator), Connection.of(settings, coordinator))
-    async with aiohttp.ClientSession() as session:
-        own = Connection.of(settings, tenant)
-        await Bridge(Tool(url, token, session), TenantId(tenant), own, ksv).run()
+    own = Connection.of(settings, tenant)
+    async with aiohttp.ClientSession() as session, serving(settings):
+        await Bridge(Tool(url, token, session), TenantId(tenant), own, ksv, again=again).run()

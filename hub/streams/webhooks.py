@@ -1,9 +1,11 @@
 """Webhooks: the alerts topic to registered receivers, a job and a consumer group for each, so that none waits.
 
-At least once, in order. A receiver that does not answer is tried again after growing pauses, for a day; what it has
-not taken by then is given up, counted and logged, since an alert of yesterday is no alert. Who answers "gone" (410) is
-left alone until the worker starts again. Offsets are committed up to the first change that was not taken, so whatever
-a crash interrupts is sent again, under the same webhook-id.
+At least once, each alert's changes in order. A receiver that does not answer is tried again after growing pauses, for a
+day; what it has not taken by then is given up, counted and logged, since an alert of yesterday is no alert. One change
+that it refuses (4xx) is tried on like that by itself, with the later changes of the same alert behind it, and holds up
+no other alert; when it refuses `ASIDE_MAX` of them it is the receiver that is ill, and everything waits. Who answers
+"gone" (410) is left alone until the worker starts again. Offsets are committed up to the first change that was not
+taken, so whatever a stop or a crash interrupts is sent again, under the same webhook-id.
 
 The reader must not stand still while a receiver does: records wait in a short queue, and each look at the clock
 (`settle`) makes at most the attempts that fit into `TURN_S`.
@@ -23,7 +25,7 @@ from hub.connectors.webhooks import Answer, Caller, Delivery, Endpoint, delivery
 from hub.contracts.catalogue import ALERTS
 from hub.contracts.codec import decode
 from hub.domain.facts import AlertChanged
-from hub.log import REPLACED, WEBHOOK_GIVEN_UP, WEBHOOK_GONE, log
+from hub.log import REPLACED, WEBHOOK_GIVEN_UP, WEBHOOK_GONE, WEBHOOK_REFUSED, log
 from hub.settings import Settings
 from hub.streams.metrics import WEBHOOKS
 from hub.streams.reader import Polled
@@ -33,17 +35,40 @@ KEPT_TRYING_S: Final = 24 * 3600.0
 PAUSE_FIRST_S, PAUSE_MAX_S = 1.0, 300.0
 """Pauses double from the first to the longest, each with up to a quarter off, so that receivers are not hit in step."""
 TURN_S: Final = 1.0
+ASIDE_MAX: Final = 20
+"""Refused changes that may be held aside at a time (PROPOSAL)."""
 QUEUE_MAX: Final = 500
 """Changes that wait for one receiver; beyond it the topic waits."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class _Pause:
+    """When the next attempt may be, further off each time."""
+
+    draw: random.Random
+    not_before_s: float = 0.0
+    last_s: float = 0.0
+
+    def grow(self, now_s: float, asked_s: float) -> None:
+        self.last_s = min(PAUSE_MAX_S, max(PAUSE_FIRST_S, self.last_s * 2))
+        self.not_before_s = now_s + max(min(asked_s, PAUSE_MAX_S), self.last_s * self.draw.uniform(0.75, 1.0))
+
+    def end(self) -> None:
+        self.last_s = self.not_before_s = 0.0
+
+
+@dataclass(slots=True)
 class _Waiting:
-    """One record of the topic: what to send, or None where it is not for this receiver."""
+    """One record of the topic: what to send, or None where that is done or not for this receiver.
+
+    `aside`: set once the receiver has refused it.
+    """
 
     offset: int
     made_s: float
+    alert_id: str
     delivery: Delivery | None
+    aside: _Pause | None = None
 
 
 class WebhookRelay:
@@ -56,15 +81,14 @@ class WebhookRelay:
         self._endpoint = endpoint
         self._caller = Caller()
         self._now = now
-        self._pause_s = 0.0
-        self._not_before_s = 0.0
+        self._draw = random.Random(endpoint.name)  # noqa: S311  # spreads pauses, guards nothing
+        self._pause = _Pause(self._draw)
         self._gone = False
         self._waiting: deque[_Waiting] = deque()
         self._source = TopicPartition(ALERTS, 0)
         self._consumer: AIOKafkaConsumer | None = None
         self._next: int | None = None
         self._queued: dict[str, int] = {}
-        self._draw = random.Random(endpoint.name)  # noqa: S311  # spreads pauses, guards nothing
 
     async def open(self) -> None:
         """Make the pool of connections."""
@@ -85,8 +109,17 @@ class WebhookRelay:
     async def settle(self) -> None:
         """Send what is due, for as long as a turn lasts; then commit up to the first change not taken."""
         until = time.monotonic() + TURN_S
-        while self._waiting and time.monotonic() < until and await self._take_first():
-            self._next = self._waiting.popleft().offset + 1
+        behind: set[str] = set()  # alerts of which an earlier change waits aside
+        for one in self._waiting:
+            if time.monotonic() >= until:
+                break
+            if one.delivery is None or one.alert_id in behind:
+                continue
+            if not await self._taken(one):
+                if one.aside is None:
+                    break
+                behind.add(one.alert_id)
+        self._clear()
         await self.release()
         if len(self._waiting) < QUEUE_MAX // 2 and self._consumer is not None and self._consumer.paused():
             self._consumer.resume(self._source)
@@ -111,32 +144,45 @@ class WebhookRelay:
         """Let every connection go."""
         await self._caller.close()
 
-    async def _take_first(self) -> bool:
-        """Whether the first change need not wait any longer: taken, not for this receiver, or given up."""
-        first = self._waiting[0]
-        if first.delivery is None:
-            return True
-        if self._gone or self._now() - first.made_s > KEPT_TRYING_S:
+    def _clear(self) -> None:
+        """Let go of what is done: all before the first that waits, and of each run behind it all but the last."""
+        kept: deque[_Waiting] = deque()
+        for one in self._waiting:
+            if one.delivery is None and kept and kept[-1].delivery is None:
+                kept.pop()
+            kept.append(one)
+        if kept and kept[0].delivery is None:
+            self._next = kept.popleft().offset + 1
+        self._waiting = kept
+
+    async def _taken(self, one: _Waiting) -> bool:
+        """Whether a change need not wait any longer: taken, or given up."""
+        assert one.delivery is not None
+        if self._gone or self._now() - one.made_s > KEPT_TRYING_S:
             WEBHOOKS.labels(self._endpoint.name, "given_up").inc()
-            log(WEBHOOK_GIVEN_UP, endpoint=self._endpoint.name, offset=first.offset)
+            log(WEBHOOK_GIVEN_UP, endpoint=self._endpoint.name, offset=one.offset)
+            one.delivery = None
             return True
-        if self._now() < self._not_before_s:
+        if self._now() < max(self._pause.not_before_s, one.aside.not_before_s if one.aside else 0.0):
             return False
-        attempt = await self._caller.call(self._endpoint, first.delivery)
+        attempt = await self._caller.call(self._endpoint, one.delivery)
         WEBHOOKS.labels(self._endpoint.name, attempt.answer.value).inc()
         match attempt.answer:
             case Answer.TAKEN:
-                self._pause_s = self._not_before_s = 0.0
+                self._pause.end()
+                one.delivery = None
                 return True
             case Answer.GONE:
                 self._gone = True
                 log(WEBHOOK_GONE, endpoint=self._endpoint.name)
-                return False
-            case Answer.FAILED:
-                self._pause_s = min(PAUSE_MAX_S, max(PAUSE_FIRST_S, self._pause_s * 2))
-                asked_s = min(attempt.retry_after_s, PAUSE_MAX_S)
-                self._not_before_s = self._now() + max(asked_s, self._pause_s * self._draw.uniform(0.75, 1.0))
-                return False
+            case Answer.REFUSED if one.aside or sum(held.aside is not None for held in self._waiting) < ASIDE_MAX:
+                if one.aside is None:
+                    one.aside = _Pause(self._draw)
+                    log(WEBHOOK_REFUSED, endpoint=self._endpoint.name, offset=one.offset, status=attempt.status)
+                one.aside.grow(self._now(), attempt.retry_after_s)
+            case Answer.REFUSED | Answer.FAILED:
+                self._pause.grow(self._now(), attempt.retry_after_s)
+        return False
 
     def _waiting_of(self, record: ConsumerRecord) -> _Waiting:
         alert = decode(record.value)
@@ -146,7 +192,12 @@ class WebhookRelay:
         fresh = sequence > self._queued.get(region, 0)
         self._queued[region] = max(sequence, self._queued.get(region, 0))
         wanted = fresh and isinstance(alert, AlertChanged) and self._endpoint.wants(alert)
-        return _Waiting(record.offset, record.timestamp / 1000, delivery_of(alert, headers) if wanted else None)
+        return _Waiting(
+            record.offset,
+            record.timestamp / 1000,
+            alert.alert_id if wanted else "",
+            delivery_of(alert, headers) if wanted else None,
+        )
 
 
 def jobs(settings: Settings, group: str) -> Iterator[WebhookRelay]:

@@ -6,17 +6,11 @@ A role that cannot go on ends the process with nothing acknowledged; whoever sup
 import asyncio
 import contextlib
 import signal
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import faust
-import uvicorn
-from fastapi import FastAPI, Response
-from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from hub import __version__
 from hub.contracts import catalogue
 from hub.domain.reference import Reference
 from hub.errors import TablesReplaced, UsageError
@@ -29,6 +23,7 @@ from hub.streams.clock import Clock, clock_tenant
 from hub.streams.connection import Connection
 from hub.streams.delivery import CompactedRelay
 from hub.streams.folds import FOLDS
+from hub.streams.health import serving
 from hub.streams.read_model import ReadModel
 from hub.streams.reader import Job, Reader, reason_of
 from hub.streams.tables_watch import TablesWatch
@@ -82,7 +77,7 @@ async def work(roles: Sequence[str], settings: Settings, stop: asyncio.Event | N
     if "clock" in roles and not closing:
         _attach_clock(app, Clock(reference, Connection.of(settings, clock_tenant(reference))))
     watchdog = Watchdog(settings.limits.hang_s, settings.limits.stall_s)
-    async with _health(settings, readers, reference) as port, _watched(watchdog, readers):
+    async with serving(settings, readers, reference) as port, _watched(watchdog, readers):
         try:
             await app.start()
         except Exception as problem:  # noqa: BLE001  # a refused start: Faust's own tasks outlive their cancellation,
@@ -212,61 +207,3 @@ async def _watched(watchdog: Watchdog, readers: Sequence[Reader]) -> Any:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def health_app(readers: Sequence[Reader], reference: Reference | None = None) -> FastAPI:
-    """/livez, /readyz (one check per job, with stopped regions), /metrics and /version."""
-    app = FastAPI(title="hub worker", docs_url=None, redoc_url=None, openapi_url=None)
-
-    @app.get("/livez")
-    async def livez() -> dict[str, str]:
-        return {"status": "alive"}
-
-    @app.get("/readyz")
-    async def readyz() -> JSONResponse:
-        checks = {reader.job.name: _check(reader) for reader in readers}
-        ready = all(check["ready"] and not check["stopped"] for check in checks.values())
-        version = None if reference is None else reference.version
-        told = {"ready": ready, "tables_version": version, "checks": checks}
-        return JSONResponse(told, status_code=200 if ready else 503)
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-    @app.get("/version")
-    async def version() -> dict[str, str]:
-        return {"version": __version__}
-
-    return app
-
-
-def _check(reader: Reader) -> dict[str, Any]:
-    stopped = reader.job.stopped if isinstance(reader.job, Carrier) else {}
-    return {
-        "ready": reader.ready,
-        "handled": reader.handled,
-        "stopped": [code for codes in stopped.values() for code in codes],
-    }
-
-
-class _QuietServer(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # the worker has its own handlers, which stop the roles first
-
-
-@contextlib.asynccontextmanager
-async def _health(settings: Settings, readers: Sequence[Reader], reference: Reference) -> Any:
-    if settings.health_port is None:
-        yield None
-        return
-    listener = socket.create_server((settings.health_host, settings.health_port))
-    config = uvicorn.Config(health_app(readers, reference), log_config=None, access_log=False, lifespan="off")
-    server = _QuietServer(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await serving

@@ -21,6 +21,7 @@ class Foreign:
     def __init__(self, *, imports: bool, password: str | None = None) -> None:
         self.schemas: dict[int, str] = {}
         self.modes: dict[str, str] = {}
+        self.elsewhere = ""
         foreign = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -36,6 +37,11 @@ class Foreign:
                 body = json.loads(self.rfile.read(length)) if length else {}
                 if password is not None and self.headers.get("authorization") != password:
                     return self._answer(401, {"error_code": 401, "message": "who are you?"})
+                if foreign.elsewhere:
+                    self.send_response(302)
+                    self.send_header("location", foreign.elsewhere)
+                    self.end_headers()
+                    return None
                 _, kind, name, *_ = self.path.split("/")
                 if kind == "schemas":
                     held = foreign.schemas.get(int(self.path.rsplit("/", 1)[1]))
@@ -112,3 +118,21 @@ def test_nobody_there_is_said_without_the_password() -> None:
     assert "secret-word" not in str(told.value)
     with pytest.raises(UsageError, match="no http or https address"):
         push(registry(), "ftp://registry")
+
+
+@pytest.mark.parametrize("host", ["registry.example", "10.0.0.1", "127.0.0.1.registry.example"])
+def test_a_login_leaves_this_machine_over_https_only(host: str) -> None:
+    """Refused before anything is sent; the message repeats no word of it. Without a login there is nothing to read."""
+    with pytest.raises(UsageError, match=r"expected https \(http on loopback only\)") as told:
+        push(registry(), f"http://me:secret-word@{host}:8081/")
+    assert "secret-word" not in str(told.value) and host in str(told.value)
+    with pytest.raises(WorldUnavailable):
+        push(registry(), "http://registry.invalid:8081/")
+
+
+@pytest.mark.parametrize("foreign", [{"imports": True}], indirect=True)
+def test_a_login_is_not_taken_along_to_wherever_a_registry_points(foreign: Foreign) -> None:
+    """A redirect is no answer of a registry."""
+    foreign.elsewhere = foreign.url + "/schemas/ids/1"
+    with pytest.raises(UsageError, match=r"refuses GET /schemas/ids/1 .302."):
+        push(registry(), foreign.url.replace("://", "://a:b@"))

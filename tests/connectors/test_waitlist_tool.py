@@ -9,14 +9,24 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from hub.connectors.waitlist_tool import Refused, Tool, allocation_json, answer_event, client_event, status_json
+from hub.connectors.waitlist_tool import (
+    Refused,
+    Tool,
+    ToolBusy,
+    ToolRefused,
+    allocation_json,
+    answer_event,
+    client_event,
+    status_json,
+)
 from hub.domain.client_status import SENTENCES
 from hub.domain.events import WaitingClientListed
 from hub.domain.facts import AllocationStated, ClientStatusChanged
 from hub.domain.identifiers import Agb, RecordId, RegionCode, TenantId
 from hub.domain.words import AllocationStatus, ClientStatus
-from hub.errors import UsageError
+from hub.errors import UsageError, WorldUnavailable
 
 CLIENT: dict[str, Any] = {
     "id": "w1", "version": 1, "status": "listed", "pc4": "1011", "due_date": "2026-04-27",
@@ -108,6 +118,38 @@ async def test_a_page_that_comes_in_pieces_is_one_page() -> None:
             assert await tool.page("clients") == ([CLIENT], "c9")
     finally:
         await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "expected"),
+    [
+        (422, {}, ToolRefused),
+        (404, {}, ToolRefused),
+        (413, {"Retry-After": "5"}, ToolRefused),
+        (401, {}, UsageError),
+        (403, {}, UsageError),
+        (429, {"Retry-After": "5"}, ToolBusy),
+        (503, {"Retry-After": "5"}, ToolBusy),
+        (429, {}, WorldUnavailable),
+        (408, {}, WorldUnavailable),
+        (500, {}, WorldUnavailable),
+        (302, {"Location": "/elsewhere"}, WorldUnavailable),
+    ],
+)
+async def test_an_answer_is_about_the_statement_about_us_or_about_the_tool(
+    status: int, headers: dict[str, str], expected: type[Exception]
+) -> None:
+    """Only what the tool holds against one statement lets the next go on."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=status, headers=headers)
+
+    app = web.Application()
+    app.router.add_post("/allocations", answer)
+    async with TestServer(app, host="127.0.0.1") as server, aiohttp.ClientSession() as session:
+        with pytest.raises(expected) as told:
+            await Tool(str(server.make_url("")), "secret", session).tell("allocations", {"client": "w1"})
+    assert "w1" not in str(told.value) and "secret" not in str(told.value)
 
 
 def test_a_tool_is_spoken_to_over_https_only() -> None:

@@ -191,11 +191,20 @@ async def test_a_call_arrives_as_it_was_signed(desk: tuple[Desk, Endpoint, Calle
         (web.Response(status=200), Answer.TAKEN, 0),
         (web.Response(status=410), Answer.GONE, 0),
         (web.Response(status=503, headers={"retry-after": "120"}), Answer.FAILED, 120),
-        (web.Response(status=429, headers={"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}), Answer.FAILED, 0),
-        (web.Response(status=400), Answer.FAILED, 0),
+        (web.Response(status=429, headers={"retry-after": "soon"}), Answer.FAILED, 0),
+        (web.Response(status=422), Answer.REFUSED, 0),
+        (web.Response(status=404), Answer.FAILED, 0),
         (web.Response(status=302, headers={"location": "/elsewhere"}), Answer.FAILED, 0),
     ],
-    ids=["taken", "gone", "later", "a date is not read", "refused", "a redirect is not followed"],
+    ids=[
+        "taken",
+        "gone",
+        "later",
+        "busy",
+        "this one is refused",
+        "nobody at this address",
+        "a redirect is not followed",
+    ],
 )
 async def test_what_a_receiver_answers_is_judged(
     desk: tuple[Desk, Endpoint, Caller], response: web.Response, answer: Answer, wait_s: float

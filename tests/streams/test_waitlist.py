@@ -1,6 +1,7 @@
 """The round trip with a waitlist tool: a real HTTP server, a real broker, the real rules between them."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -9,18 +10,22 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 from aiokafka import TopicPartition
 from confluent_kafka.admin import NewTopic
 
-from hub.connectors.waitlist_tool import Tool
+from hub.connectors.waitlist_tool import Tool, ToolRefused
 from hub.contracts import catalogue, codec
 from hub.domain import events as e
-from hub.domain.identifiers import RecordId
+from hub.domain.facts import AllocationStated
+from hub.domain.identifiers import RecordId, TenantId
 from hub.domain.words import DeclaredColour
+from hub.errors import UsageError
 from hub.local.kafka import KafkaCluster
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.producer import Publisher, Record
 from hub.streams.waitlist import Bridge
+from tests.contracts.examples import example
 from tests.domain.region_world import (
     ALFA,
     CLOCK,
@@ -39,17 +44,26 @@ from tests.domain.region_world import (
 from tests.whole.one_process import OneProcess
 
 pytestmark = pytest.mark.kafka
+PAUSE_S = 1
 CLIENT = {"version": 1, "status": "listed", "pc4": "1011", "due_date": "2026-03-06", "requested_on": "2026-03-02",
           "insurer": "3311", "indicated_minutes": 2700}  # fmt: skip
 
 
 @dataclass
 class SmallTool:
-    """A tool: pages of clients and answers until acknowledged, and all that it was told. `failing`: answers 503."""
+    """A tool: pages of clients and answers until acknowledged, and all that it was told.
+
+    `failing`: answers 503 so often. `refuses`: the client about whom it answers 422. `busy`: how often it asks to be
+    left alone for `PAUSE_S`. `asked_s`: when it was told something, whatever it answered.
+    """
 
     pages: dict[str, list[Any]] = field(default_factory=lambda: {"clients": [], "answers": []})
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     failing: int = 0
+    refuses: str = ""
+    busy: int = 0
+    refusals: int = 0
+    asked_s: list[float] = field(default_factory=list)
 
     def app(self) -> web.Application:
         """The server."""
@@ -68,6 +82,13 @@ class SmallTool:
             self.failing -= 1
             return web.Response(status=503)
         kind, body = request.match_info["kind"], await request.json()
+        self.asked_s.append(time.monotonic())
+        if self.busy:
+            self.busy -= 1
+            return web.Response(status=429, headers={"Retry-After": str(PAUSE_S)})
+        if body.get("client") == self.refuses:
+            self.refusals += 1
+            return web.Response(status=422)
         if kind == "received":
             self.pages[body["kind"]] = []
         self.told.append((kind, body))
@@ -79,7 +100,9 @@ class SmallTool:
 
 
 @asynccontextmanager
-async def running(tool: SmallTool, connection: Connection) -> AsyncIterator[None]:
+async def running(
+    tool: SmallTool, connection: Connection, tenant: TenantId = LIST, *, again: bool = False
+) -> AsyncIterator[None]:
     """The tool serves and the connector runs, until the block ends."""
     runner = web.AppRunner(tool.app())
     await runner.setup()
@@ -87,7 +110,8 @@ async def running(tool: SmallTool, connection: Connection) -> AsyncIterator[None
     await site.start()
     host, port = runner.addresses[0][:2]
     async with aiohttp.ClientSession() as session:
-        bridge = Bridge(Tool(f"http://{host}:{port}", "secret", session), LIST, connection, (KSV, connection), 0.05)
+        server = Tool(f"http://{host}:{port}", "secret", session)
+        bridge = Bridge(server, tenant, connection, (KSV, connection), 0.05, again=again)
         task = asyncio.create_task(bridge.run())
         try:
             yield
@@ -188,3 +212,86 @@ async def test_clients_and_answers_come_in_and_allocations_go_out_in_order(
     assert told == ["provider_asked", "provider_found"]
     numbers = [body["sequence"] for body in tool.of("allocations")]
     assert numbers == sorted(set(numbers))
+
+
+SECOND = TenantId("list-two")
+"""A tool of its own for what follows: nothing but statements, as delivery would have put them there."""
+
+
+async def stated(cluster: KafkaCluster, connection: Connection, *clients: str) -> None:
+    """A statement about each of these clients, in this order."""
+    topics = [catalogue.out_topic(kind, SECOND) for kind in ("allocations", "client-status")]
+    admin = cluster.admin()
+    for topic in set(topics) - admin.list_topics(timeout=10).topics.keys():
+        admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
+    publisher = Publisher(connection.producer())
+    await connection.start(publisher.producer)
+    records = [
+        Record(
+            b"KSV-01",
+            codec.encode(example(AllocationStated, recipient=SECOND, waiting_id=RecordId(client))),
+            [("ce_sequence", b"%d" % number)],
+        )
+        for number, client in enumerate(clients, 1)
+    ]
+    await publisher.publish_all({TopicPartition(topics[0], 0): records})
+    await publisher.producer.stop()
+
+
+async def test_a_statement_that_the_tool_refuses_stops_nobody_and_can_be_told_again_once_the_tool_is_mended(
+    cluster: KafkaCluster, connection: Connection
+) -> None:
+    """It is noted beside the committed offset, through a restart; the good ones behind it go on at once."""
+
+    def clients() -> list[str]:
+        return list(dict.fromkeys(body["client"] for body in tool.of("allocations")))
+
+    async def note_is(expected: str) -> None:
+        async def holds() -> bool:
+            return (await connection.notes(f"{SECOND}.waitlist-connector")).get(topic) == expected
+
+        await until(holds)
+
+    topic = TopicPartition(catalogue.out_topic("allocations", SECOND), 0)
+    tool = SmallTool(refuses="w2", busy=1)
+    await stated(cluster, connection, "w1", "w2", "w3", "w4")
+    async with running(tool, connection, SECOND):
+        await note_is("1")
+        await until(lambda: len(clients()) == 3)
+    assert clients() == ["w1", "w3", "w4"]
+    first, second, *_ = tool.asked_s
+    assert second - first >= PAUSE_S  # it was left alone for as long as it asked
+
+    await stated(cluster, connection, "w5")
+    async with running(tool, connection, SECOND):
+        await until(lambda: "w5" in clients())
+        await note_is("1")
+    assert tool.refusals == 1
+
+    async with running(tool, connection, SECOND, again=True):
+        await until(lambda: tool.refusals == 2)
+        await note_is("1")
+    tool.refuses = ""
+    async with running(tool, connection, SECOND, again=True):
+        await note_is("")
+    assert clients() == ["w1", "w3", "w4", "w5", "w2"]
+
+
+@pytest.mark.parametrize(("status", "expected"), [(401, UsageError), (404, ToolRefused)])
+async def test_a_tool_that_gives_no_page_ends_the_connector_before_a_statement_is_refused(
+    cluster: KafkaCluster, connection: Connection, status: int, expected: type[Exception]
+) -> None:
+    """A wrong address or token refuses everything: that says nothing about what it would be told."""
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.method)
+        return web.Response(status=status)
+
+    asked: list[str] = []
+    await stated(cluster, connection, "w1")
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app, host="127.0.0.1") as server, aiohttp.ClientSession() as session:
+        with pytest.raises(expected, match=f"answered {status} to GET /clients"):
+            await Bridge(Tool(str(server.make_url("/")), "secret", session), SECOND, connection).run()
+    assert set(asked) == {"GET"}

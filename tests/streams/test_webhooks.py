@@ -25,7 +25,7 @@ from hub.settings import Settings
 from hub.streams.connection import Connection
 from hub.streams.producer import Publisher, Record
 from hub.streams.reader import Reader
-from hub.streams.webhooks import KEPT_TRYING_S, WebhookRelay, jobs
+from hub.streams.webhooks import ASIDE_MAX, KEPT_TRYING_S, WebhookRelay, jobs
 from tests.contracts.examples import example
 
 pytestmark = pytest.mark.kafka
@@ -42,12 +42,16 @@ class Desk:
     got: list[str] = field(default_factory=list)
     calls: int = 0
     answer: int = 204
+    refuses: str = " "
+    """Start of a webhook-id that it answers with 422."""
 
     async def take(self, request: web.Request) -> web.Response:
         """One call."""
         self.calls += 1
         if self.closed:
             return web.Response(status=503)
+        if request.headers["webhook-id"].startswith(self.refuses):
+            return web.Response(status=422)
         if self.answer < 300:
             self.got.append(request.headers["webhook-id"])
         return web.Response(status=self.answer)
@@ -95,10 +99,14 @@ def topic(cluster: KafkaCluster) -> None:
 
 
 async def alert(
-    connection: Connection, *numbers: int, severity: AlertSeverity = AlertSeverity.WARNING, made_s: float = NOW_S
+    connection: Connection,
+    *numbers: int,
+    alert_id: str = "a1",
+    severity: AlertSeverity = AlertSeverity.WARNING,
+    made_s: float = NOW_S,
 ) -> None:
     """Changes of one alert on the topic, numbered."""
-    value = encode(example(AlertChanged, alert_id="a1", severity=severity, recipient=""))
+    value = encode(example(AlertChanged, alert_id=alert_id, severity=severity, recipient=""))
     records = [
         Record(
             b"KSV-01",
@@ -175,10 +183,10 @@ async def test_pauses_grow_while_a_desk_is_closed(connection: Connection, stem: 
     job = office.relay(stem)
 
     def each_pause_is_longer() -> bool:
-        if office.desk.calls and job._not_before_s > office.now_s:
-            pauses.append(job._not_before_s - office.now_s)
+        if office.desk.calls and job._pause.not_before_s > office.now_s:
+            pauses.append(job._pause.not_before_s - office.now_s)
             if len(pauses) < 4:
-                office.now_s = job._not_before_s
+                office.now_s = job._pause.not_before_s
         return len(pauses) >= 4
 
     pauses: list[float] = []
@@ -205,6 +213,48 @@ async def test_who_is_gone_is_called_once_and_left_alone(connection: Connection,
     job = office.relay(stem)
     await works_until(job, connection, lambda: office.desk.calls == 1 and not job._waiting)
     assert office.desk.calls == 1
+
+
+async def test_one_alert_that_a_desk_refuses_holds_up_no_other_and_is_taken_once_the_desk_is_mended(
+    connection: Connection, stem: str, office: Office
+) -> None:
+    """Its own later changes wait behind it, those of others go on; a worker that is replaced meanwhile loses none."""
+    office.desk.refuses = "a1."
+    await alert(connection, 1, 2)
+    await alert(connection, 3, 4, alert_id="a2")
+    await works_until(office.relay(stem), connection, lambda: len(office.desk.got) == 2)
+    assert office.desk.got == ["a2.KSV-01.3", "a2.KSV-01.4"]
+    office.desk.refuses = " "
+    await works_until(office.relay(stem), connection, lambda: {*ids(1, 2)} <= {*office.desk.got})
+    assert [one for one in office.desk.got if one.startswith("a1.")] == ids(1, 2)
+
+
+async def test_what_is_refused_for_a_day_is_given_up_and_the_next_change_of_its_alert_goes_on(
+    connection: Connection, stem: str, office: Office
+) -> None:
+    """As where nobody answers."""
+    office.desk.refuses = "a1.KSV-01.1"
+    await alert(connection, 1, made_s=NOW_S - KEPT_TRYING_S + 100)
+    await alert(connection, 2)
+
+    def a_day_is_over_once_it_was_refused() -> bool:
+        if office.desk.calls and office.now_s == NOW_S:
+            assert office.desk.got == []
+            office.now_s += 200
+        return bool(office.desk.got)
+
+    await works_until(office.relay(stem), connection, a_day_is_over_once_it_was_refused)
+    assert office.desk.got == ids(2)
+
+
+async def test_a_desk_that_refuses_everything_is_ill_itself(connection: Connection, stem: str, office: Office) -> None:
+    """So many are held aside, and all the others wait as where nobody answers: nobody is called without end."""
+    office.desk.refuses = "a"
+    for number in range(1, ASIDE_MAX + 6):
+        await alert(connection, number, alert_id=f"a{number}")
+    job = office.relay(stem)
+    await works_until(job, connection, lambda: job._pause.not_before_s > office.now_s)
+    assert office.desk.calls == ASIDE_MAX + 1
 
 
 async def test_what_is_not_for_this_desk_is_passed_over(connection: Connection, stem: str, office: Office) -> None:
