@@ -1,4 +1,4 @@
-"""What holds for everybody else's HTTP server: nothing goes there that others could read, and it may ask for a pause."""
+"""What holds for everybody else's HTTP server: others must not read on the way, and it may ask for a pause."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime

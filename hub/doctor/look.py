@@ -41,7 +41,7 @@ from hub.domain.facts import DayClosed
 from hub.domain.reference import Reference, Role
 from hub.errors import HubError, WorldUnavailable
 from hub.local.dump import READ_WHOLE, control_records, read_whole
-from hub.local.offsets import committed, ends
+from hub.local.offsets import committed, ends, known_groups
 from hub.local.rest import hops, shown_positions
 from hub.streams.folds import FOLDS
 from hub.streams.machine import Marker, marker_key
@@ -216,7 +216,7 @@ class _Doctor:
     def _groups(
         self, admin: AdminClient, reference: Reference, here: Mapping[str, catalogue.Topic]
     ) -> Iterator[Finding]:
-        reads = hops(reference)
+        reads = hops(reference, known_groups(admin))
         ends_now = ends(admin, [(n, p) for n in here for p in range(here[n].partitions)])
         first = ends(admin, ends_now, OffsetSpec.earliest())
         described = admin.describe_consumer_groups(list(reads), request_timeout=ANSWER_S)

@@ -33,3 +33,8 @@ def committed(admin: AdminClient, group: str) -> dict[Place, int]:
             return {}
         raise
     return {(tp.topic, tp.partition): tp.offset for tp in held if tp.offset >= 0}
+
+
+def known_groups(admin: AdminClient) -> list[str]:
+    """Every consumer group of the cluster, with members or without."""
+    return [one.group_id for one in admin.list_consumer_groups(request_timeout=ANSWER_S).result(ANSWER_S).valid or ()]

@@ -12,7 +12,7 @@ of what was written already.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import redis
@@ -22,21 +22,27 @@ from confluent_kafka.admin import AdminClient
 from hub.contracts import catalogue
 from hub.domain.reference import Reference
 from hub.errors import WorldUnavailable
-from hub.local.offsets import Place, committed, ends
+from hub.local.offsets import Place, committed, ends, known_groups
 
 REST_S: Final = 120.0
 """How long nothing at all may move before the wait is given up: a dead member's session, a load and a snapshot, and
 room for a busy machine."""
 LOOK_S: Final = 0.2
 SHOWN_MAX: Final = 8
+WEBHOOKS: Final = "hub.webhooks."
 POSITIONS: Final = "hub:positions"
 """Where the read model keeps its positions (hub/streams/read_model.py)."""
 
 Offsets = Mapping[Place, int]
 
 
-def hops(reference: Reference) -> dict[str, tuple[str, ...]]:
-    """Consumer group → the topics that it takes, for every hop that commits. A test holds it equal to the workers'."""
+def hops(reference: Reference, groups: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Consumer group → the topics that it takes, for every hop that commits. A test holds it equal to the workers'.
+
+    `groups`: those that the cluster knows. A receiver of webhooks has one, which counts as long as it is kept. Signing
+    is not asked: what it reads is written in transactions, whose marker lies behind the last record and is never
+    committed by a reader.
+    """
     generation = reference.generation
     links, facts, log, identity = (
         catalogue.of_generation(name, generation)
@@ -49,6 +55,7 @@ def hops(reference: Reference) -> dict[str, tuple[str, ...]]:
         f"hub.duplicates.g{generation}": (identity,),
         f"hub.delivery.g{generation}": (facts,),
         f"hub.delivery.g{generation}.compacted": (facts,),
+        **{group: (catalogue.ALERTS,) for group in sorted(groups) if group.startswith(WEBHOOKS)},
     }
 
 
@@ -74,22 +81,23 @@ def wait_until_idle(admin: AdminClient, reference: Reference, redis_url: str) ->
 
 def look(admin: AdminClient, reference: Reference, redis_url: str) -> tuple[list[str], object]:
     """Who is behind, in words, and all that was seen, to compare with the next look. Nobody behind: at rest."""
-    places = [
-        (topic.name, number)
-        for topic in catalogue.topics_for(reference)
-        if any(topic.name in taken for taken in hops(reference).values())
-        for number in range(topic.partitions)
-    ]
     try:
+        asked = hops(reference, known_groups(admin))
+        places = [
+            (topic.name, number)
+            for topic in catalogue.topics_for(reference)
+            if any(topic.name in taken for taken in asked.values())
+            for number in range(topic.partitions)
+        ]
         before = ends(admin, places)
-        positions: dict[str, Offsets] = {group: committed(admin, group) for group in hops(reference)}
+        positions: dict[str, Offsets] = {group: committed(admin, group) for group in asked}
         positions["read model"] = _shown(redis_url, reference)
         after = ends(admin, places)
     except (KafkaException, redis.RedisError) as problem:
         raise WorldUnavailable(
             f"positions cannot be read ({type(problem).__name__}); see that the stack runs"
         ) from problem
-    takes = {**hops(reference), "read model": (catalogue.of_generation(catalogue.REGION_FACTS, reference.generation),)}
+    takes = {**asked, "read model": (catalogue.of_generation(catalogue.REGION_FACTS, reference.generation),)}
     behind = [
         f"{who} {topic}/{partition} at {at} of {end}"
         for who, taken in takes.items()

@@ -31,6 +31,7 @@ class TablesWatch:
         self._known_until_ms = 0
         self._lock = asyncio.Lock()
         self._in_force: control.InForce | None = None
+        self._seen: tuple[int, control.InForce] | None = None
 
     @property
     def in_force(self) -> control.InForce:
@@ -44,7 +45,7 @@ class TablesWatch:
         await self._connection.start(consumer)
         self._consumer = consumer
         await self._read_on(consumer)
-        self._in_force = control.read(self._records)
+        self._in_force = self._now()
         return self._in_force
 
     async def cover(self, appended_ms: int) -> None:
@@ -54,25 +55,32 @@ class TablesWatch:
         await self.look()
         self._known_until_ms = appended_ms + LEAD_MS - SKEW_MS
 
-    async def look(self) -> None:
-        """Look again. TablesReplaced when something else is in force by now."""
+    async def look(self) -> control.InForce:
+        """Look again; what is in force. TablesReplaced when that is something else by now."""
         assert self._consumer is not None
         async with self._lock:
             ends = await self._consumer.end_offsets([CONTROL])
             if ends[CONTROL] > self._next:
                 await self._read_on(self._consumer)
-        now = control.read(self._records)
+        now = self._now()
         if (now.reference.version, now.closing) != (self.in_force.reference.version, self.in_force.closing):
             raise TablesReplaced(
                 f"tables version {now.reference.version} of generation {now.reference.generation} is in force"
                 f"{', which is being closed' if now.closing else ''}; this process knows "
                 f"{self.in_force.reference.version}. It stops with nothing acknowledged and starts again with those."
             )
+        return now
 
     async def stop(self) -> None:
         """Disconnect."""
         if self._consumer is not None:
             await self._consumer.stop()
+
+    def _now(self) -> control.InForce:
+        """What the records say; they are parsed only when one has come. What raises is not kept: it raises again."""
+        if self._seen is None or self._seen[0] != self._next:
+            self._seen = self._next, control.read(self._records)
+        return self._seen[1]
 
     async def _read_on(self, consumer: AIOKafkaConsumer) -> None:
         async for record in read_to_end(consumer, {CONTROL: self._next}):

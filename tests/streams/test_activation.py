@@ -127,6 +127,18 @@ async def test_a_worker_takes_no_record_beyond_what_its_tables_are_known_to_hold
     await watch.stop()
 
 
+async def test_looking_again_parses_nothing_until_something_has_come(hub: Hub) -> None:
+    """An idle process looks every two seconds, and tables of a nation take tens of milliseconds."""
+    watch = TablesWatch(hub.as_principal(catalogue.INTAKE))
+    held = await watch.start()
+    assert await watch.look() is held
+    provision.publish_control(hub.admin, "closing/99", b"")
+    later = await watch.look()
+    assert later == held and later is not held
+    assert await watch.look() is later
+    await watch.stop()
+
+
 async def test_no_worker_starts_with_tables_that_changed_a_row_in_force(hub: Hub) -> None:
     """Whoever activates past the command meets every worker's own check."""
     bad = replace(REFERENCE, version=4, tenants=REFERENCE.tenants[1:])

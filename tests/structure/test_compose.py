@@ -16,7 +16,7 @@ from hub.contracts import catalogue, redis_access, tables
 from hub.local.valkey import Valkey, ValkeyUser
 from hub.settings import Settings
 from hub.streams.read_model import COUNTS, LIVE, STATUS
-from hub.streams.worker import PRINCIPALS, ROLES
+from hub.streams.worker import PRINCIPALS, ROLES, STOP_S
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -56,6 +56,12 @@ def test_ports_are_published_on_loopback_alone() -> None:
 def test_every_service_that_stays_says_whether_it_is_well() -> None:
     """Only the one that makes topics ends."""
     assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"topics"}
+
+
+def test_no_worker_is_killed_while_it_still_stops_in_order() -> None:
+    """And has some seconds left to end by itself when that takes too long."""
+    for name, service in WORKERS.items():
+        assert float(service["stop_grace_period"].removesuffix("s")) >= STOP_S + 10, name
 
 
 def test_nothing_starts_before_what_it_needs() -> None:
