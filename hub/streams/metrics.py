@@ -17,6 +17,9 @@ LAG: Final = Gauge("hub_consumer_lag", "Records that are readable and not yet ta
 DEAD_LETTERS: Final = Counter(
     "hub_dead_letters_total", "Records that intake could not take, by reason code", ["reason"]
 )
+DEAD_LETTERS_KEPT: Final = Gauge(
+    "hub_dlq_depth", "Dead letters on a tenant's topic, mended or not; every intake tells the same", ["tenant"]
+)
 WEBHOOKS: Final = Counter(
     "hub_webhooks_total",
     "Attempts to send an alert, by receiver and what came of them",

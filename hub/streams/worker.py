@@ -16,7 +16,7 @@ from hub.domain.reference import Reference
 from hub.errors import TablesReplaced, UsageError
 from hub.log import TABLES_REPLACED, WORKER_STARTED, WORKER_STOPPED, configure, log
 from hub.settings import Settings
-from hub.streams import crash, delivery, intake, signing
+from hub.streams import crash, dead_letter_depth, delivery, intake, signing
 from hub.streams.app import attach, create_app
 from hub.streams.carrier import Carrier
 from hub.streams.clock import Clock, clock_tenant
@@ -77,7 +77,12 @@ async def work(roles: Sequence[str], settings: Settings, stop: asyncio.Event | N
     if "clock" in roles and not closing:
         _attach_clock(app, Clock(reference, Connection.of(settings, clock_tenant(reference))))
     watchdog = Watchdog(settings.limits.hang_s, settings.limits.stall_s)
-    async with serving(settings, readers, reference) as port, _watched(watchdog, readers):
+    async with contextlib.AsyncExitStack() as around:
+        port = await around.enter_async_context(serving(settings, readers, reference))
+        await around.enter_async_context(_watched(watchdog, readers))
+        if "intake" in roles:
+            intakes = Connection.of(settings, catalogue.INTAKE)
+            await around.enter_async_context(dead_letter_depth.told(intakes, reference))
         try:
             await app.start()
         except Exception as problem:  # noqa: BLE001  # a refused start: Faust's own tasks outlive their cancellation,

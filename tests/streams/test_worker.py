@@ -173,6 +173,12 @@ async def test_a_tenant_gets_one_receipt_for_every_record_by_its_own_principal(d
     }
 
 
+def test_the_dead_letters_of_each_tenant_are_counted_where_anybody_can_watch_them(deployed: Deployed) -> None:
+    """One for what pkg-a sent as poison above; none for an office that sent only what was taken."""
+    wait_until(lambda: 'hub_dlq_depth{tenant="pkg-a"} 1.0' in deployed.answer("/metrics")[1], 30)
+    assert 'hub_dlq_depth{tenant="office"} 0.0' in deployed.answer("/metrics")[1]
+
+
 async def test_the_read_model_counts_what_the_fold_said(deployed: Deployed) -> None:
     """The page shows the same receipts, without an id."""
     shown = redis.Redis.from_url(deployed.redis_url, decode_responses=True)

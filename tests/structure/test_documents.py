@@ -1,5 +1,6 @@
 """What the documents say is so: paths exist, commands exist, tables are as the catalogue has them."""
 
+import logging
 import re
 import subprocess
 import tomllib
@@ -9,13 +10,16 @@ from typing import Any
 
 import pytest
 import typer
+from prometheus_client import Counter
+from prometheus_client.metrics import MetricWrapperBase
 
-from hub import domain
+from hub import domain, log
 from hub.__main__ import app
 from hub.contracts import render
 from hub.doctor.findings import Kind
 from hub.domain import events, facts
 from hub.domain.words import AlertKind
+from hub.streams import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -108,6 +112,29 @@ def test_the_runbook_has_an_entry_for_every_kind_of_alert_and_every_finding_of_t
     """Nobody should meet one at night that nobody wrote about, and none is left of what no longer exists."""
     entries = re.findall(r"^### (\w+)$", (ROOT / "docs" / "runbook.md").read_text("utf-8"), re.M)
     assert sorted(entries) == sorted(kind.value for kind in (*AlertKind, *Kind))
+
+
+def test_the_runbook_tells_every_metric_with_its_labels_and_every_line_of_the_log_that_asks_somebody_to_act() -> None:
+    """Whoever looks at a graph or a log at night finds what it means."""
+    told = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+    held = [one for one in vars(metrics).values() if isinstance(one, MetricWrapperBase)]
+    named = {f"{one._name}{'_total' if isinstance(one, Counter) else ''}": one._labelnames for one in held}
+    assert dict(re.findall(r"^\| `(hub_\w+)\{([\w,]+)\}`", told, re.M)) == {k: ",".join(v) for k, v in named.items()}
+    grave = {one.name for one in vars(log).values() if isinstance(one, log.LogEvent) and one.level >= logging.ERROR}
+    rows = told.split("| event | what to do |")[1].split("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in rows.splitlines() if "`" in row))) == grave
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_into_a_page_leads_to_a_heading_of_it(document: Path) -> None:
+    """Of its own page or of another."""
+    missing = []
+    for page, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text("utf-8")):
+        target = (document.parent / page) if page else document
+        headings = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.M)
+        anchors = {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+        missing += [] if anchor in anchors else [f"{page}#{anchor}"]
+    assert missing == []
 
 
 @pytest.mark.parametrize("record", sorted((ROOT / "docs" / "adr").glob("*.md")), ids=lambda path: path.stem)
