@@ -9,6 +9,7 @@ from hub.console.words import (
     DECLARED,
     MEDIATOR,
     OUTCOME,
+    PROPOSED,
     SEVERITY,
     STATE,
     Language,
@@ -20,6 +21,7 @@ from hub.domain.facts import AlertChanged, MonthFigures, RegionStatusChanged
 from hub.domain.identifiers import NATIONAL
 from hub.domain.words import AlertState, ComputedColour, DeclaredColour
 
+_PROPOSAL = "PROPOSAL: "
 _SHAPE = {
     ComputedColour.UNKNOWN: "?",
     ComputedColour.GREEN: "●",
@@ -246,9 +248,10 @@ def region(status: RegionStatusChanged, closed: Day | None, language: Language) 
 def _waiting(closed: Day | None, language: Language) -> Html:
     if closed is None:
         return element("span", "–", class_="absent")
+    proposals = "open_proposal" if closed.open_proposals == 1 else "open_proposals"
     return join(
         f"{_grouped(closed.waiting, language)} {text('waiting', language)}",
-        element("small", f"{_grouped(closed.open_proposals, language)} {text('open_proposals', language)}"),
+        element("small", f"{_grouped(closed.open_proposals, language)} {text(proposals, language)}"),
     )
 
 
@@ -388,7 +391,9 @@ def _clause(clause: str, language: Language) -> str:
     """A clause as the reader's language writes it; sources keep their names."""
     if language is Language.EN:
         return clause
-    return clause.replace("rule ", "regel ").replace("PROPOSAL: ", "voorstel: ")
+    if (ours := clause.removeprefix(_PROPOSAL)) != clause:
+        return f"voorstel: {say(PROPOSED[ours], language) if ours in PROPOSED else ours}"
+    return clause.replace("rule ", "regel ")
 
 
 def _cause(kind: str, language: Language) -> str:

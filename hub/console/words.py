@@ -132,6 +132,12 @@ OUTCOME: Final[dict[ReceiptOutcome, Pair]] = {
     ReceiptOutcome.REFUSED: ("geweigerd", "refused"),
     ReceiptOutcome.UNREADABLE: ("onleesbaar", "unreadable"),
 }
+PROPOSED: Final[dict[str, Pair]] = {
+    "leaving red": ("wanneer rood eindigt", "leaving red"),
+    "leaving orange": ("wanneer oranje eindigt", "leaving orange"),
+    "budget of signals": ("maximum aan signalen", "budget of signals"),
+}
+"""What a clause of ours is about, by its English words; the source of the others is a document that keeps its name."""
 _REASON_CODES: Final = frozenset(ReasonCode)
 TEXT: Final[dict[str, Pair]] = {
     "title": ("Kraamzorg wachtlijst-hub", "Maternity care waitlist hub"),
@@ -141,6 +147,7 @@ TEXT: Final[dict[str, Pair]] = {
     "waitlist": ("Wachtlijst", "Waiting list"),
     "waiting": ("wachtend", "waiting"),
     "open_proposals": ("open voorstellen", "open proposals"),
+    "open_proposal": ("open voorstel", "open proposal"),
     "receipts": ("Ontvangen berichten", "Messages received"),
     "now": ("Open meldingen", "Open alerts"),
     "next_step": ("Nu doen", "Do now"),

@@ -12,6 +12,7 @@ from hub.console.words import (
     DECLARED,
     MEDIATOR,
     OUTCOME,
+    PROPOSED,
     REASON,
     SEVERITY,
     STATE,
@@ -19,8 +20,8 @@ from hub.console.words import (
     Language,
     say,
 )
-from hub.domain.colour_code import ReasonCode
-from hub.domain.region import TIPPING
+from hub.domain.colour_code import CLAUSES, ReasonCode
+from hub.domain.region import HELD_CLAUSE, TIPPING
 from hub.domain.words import (
     AlertKind,
     AlertSeverity,
@@ -55,6 +56,12 @@ def test_every_word_of_the_domain_is_said_in_both_languages(
 def test_whatever_can_tip_a_region_has_a_name_for_people() -> None:
     """A new type of input fails here before it shows as a class name."""
     assert set(CAUSE) == {"DayStarted", *(kind.__name__ for kind in TIPPING)}
+
+
+def test_what_is_our_own_proposal_is_named_in_both_languages() -> None:
+    """A clause of ours is a few English words behind PROPOSAL; a Dutch reader gets Dutch ones."""
+    ours = {clause.removeprefix("PROPOSAL: ") for clause in (*CLAUSES.values(), HELD_CLAUSE) if "PROPOSAL" in clause}
+    assert set(PROPOSED) == ours
 
 
 def test_every_fixed_text_is_said_in_both_languages() -> None:
