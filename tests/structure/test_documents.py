@@ -1,7 +1,9 @@
 """What the documents say is so: paths exist, commands exist, tables are as the catalogue has them."""
 
+import importlib
 import logging
 import re
+import shlex
 import subprocess
 import tomllib
 from functools import cache
@@ -13,7 +15,7 @@ import typer
 from prometheus_client import Counter
 from prometheus_client.metrics import MetricWrapperBase
 
-from hub import domain, log
+from hub import cli, domain, log
 from hub.__main__ import app
 from hub.contracts import render
 from hub.doctor.findings import Kind
@@ -76,9 +78,7 @@ def test_the_folder_map_names_every_folder_and_no_other() -> None:
 
 def test_every_command_that_a_document_names_exists() -> None:
     """Of the command line and of the Makefile."""
-    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    known |= {group.name for group in app.registered_groups if group.name}
-    assert isinstance(app, typer.Typer)
+    known = {path[0] for path in _options(typer.main.get_command(app))}
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
     for document in DOCUMENTS:
         text = document.read_text("utf-8")
@@ -86,11 +86,47 @@ def test_every_command_that_a_document_names_exists() -> None:
         assert set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.M)) <= targets, document
 
 
-def _options(command: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], set[str]]:
-    """Every command of the command line by its words, with its options."""
+def test_the_map_of_the_commands_has_each_in_the_module_where_it_is_made() -> None:
+    """Whoever looks for a command finds its file, and its example under its help."""
+    rows = re.findall(r"^    `(\w+)` +(\S.+)$", cli.__doc__ or "", re.M)
+    modules = {path.stem for path in (ROOT / "hub" / "cli").glob("*.py")} - {"__init__", "output"}
+    made = {
+        name: set(typer.main.get_command(importlib.import_module(f"hub.cli.{name}").app).commands)  # type: ignore[attr-defined]
+        for name in modules
+    }
+    assert {name: set(told.split(", ")) for name, told in rows} == made
+
+
+def _commands(command: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Every command of the command line by its words."""
     if hasattr(command, "commands"):
-        return {k: v for name, one in command.commands.items() for k, v in _options(one, (*path, name)).items()}
-    return {path: {option for one in command.params for option in (*one.opts, *one.secondary_opts)}}
+        return {k: v for name, one in command.commands.items() for k, v in _commands(one, (*path, name)).items()}
+    return {path: command}
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [pytest.param(*row, id=" ".join(row[0])) for row in _commands(typer.main.get_command(app)).items()],
+)
+def test_every_command_has_an_example_of_its_own_under_its_help(words: tuple[str, ...], command: Any) -> None:
+    """With every argument that it cannot do without, and options that it has."""
+    _, _, line = (command.epilog or "").partition("Example: ")
+    typed = shlex.split(line)
+    while typed and re.fullmatch(r"[A-Z_]+=\S+", typed[0]):
+        typed = typed[1:]
+    assert tuple(typed[: len(words) + 1]) == ("hub", *words)
+    for one in command.params:
+        if hasattr(one.type, "exists"):
+            one.type.exists = False  # of files that only the reader has
+    command.make_context("hub", typed[len(words) + 1 :])
+
+
+def _options(command: Any) -> dict[tuple[str, ...], set[str]]:
+    """The options of every command by its words."""
+    return {
+        path: {option for param in one.params for option in (*param.opts, *param.secondary_opts)}
+        for path, one in _commands(command).items()
+    }
 
 
 @pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CHANGELOG.md"], ids=lambda path: path.name)

@@ -1,4 +1,4 @@
-"""`hub send`, `hub trace` and `hub dlq …`: what a sender types. The work is in the modules beside this one."""
+"""What a sender types, with its own password: `hub send`, `hub trace` and `hub dlq …`. The work is in hub/repair."""
 
 import json
 import sys
@@ -6,22 +6,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from hub.cli.output import Json
 from hub.errors import UsageError
 
 if TYPE_CHECKING:
     from hub.repair.cases import Case, Receipt
     from hub.repair.desk import Desk
 
+PANEL: Final = "For senders: packages, insurers, tools"
+app = typer.Typer()
 dlq_app = typer.Typer(
     no_args_is_help=True,
     help="Messages that the hub did not take: find, understand, mend, send again, see it go through.",
 )
+app.add_typer(dlq_app, name="dlq", rich_help_panel=PANEL)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
 TenantName = Annotated[
     str | None,
     typer.Option("--tenant", help="Whose messages; may be left out if HUB_CREDENTIALS_FILE names one alone."),
@@ -41,6 +44,7 @@ class Way(StrEnum):
     KAFKA = "kafka"
 
 
+@app.command(epilog="Example: hub send messages.jsonl --follow", rich_help_panel=PANEL)
 def send(
     file: Annotated[
         Path, typer.Argument(exists=True, dir_okay=False, help='JSON: {"type": …, fields}, one a line or a list.')
@@ -70,6 +74,7 @@ def send(
     _conclude(result, receipts, as_json)
 
 
+@app.command(epilog="Example: hub trace reg-0001 --tenant pkg-alfa", rich_help_panel=PANEL)
 def trace(
     record: Annotated[str, typer.Argument(help="Id of a record, or a message as inbox.<tenant>/<number>.")],
     tenant: TenantName = None,
@@ -104,7 +109,7 @@ def trace(
     raise SystemExit(0 if steps else 1)
 
 
-@dlq_app.command("list")
+@dlq_app.command("list", epilog="Example: hub dlq list --tenant pkg-alfa")
 def list_cases(
     tenant: TenantName = None,
     code: Code = None,
@@ -135,7 +140,7 @@ def list_cases(
     typer.echo(f"{len(found)} message(s) of {desk.inbox}; {hint}")
 
 
-@dlq_app.command("show")
+@dlq_app.command("show", epilog="Example: hub dlq show 17")
 def show(
     number: Annotated[str, typer.Argument(help="Number of a message, as `hub dlq list` shows it.")],
     tenant: TenantName = None,
@@ -174,7 +179,7 @@ def show(
         typer.echo("send it anew from where it came from, or put it aside: hub dlq drop " + str(case.offset))
 
 
-@dlq_app.command("fix")
+@dlq_app.command("fix", epilog="Example: hub dlq fix 17 --set /pc4=3511 --out mended.json")
 def fix(
     number: Annotated[str, typer.Argument(help="Number of a message, as `hub dlq list` shows it.")],
     change: Changes = None,
@@ -196,7 +201,7 @@ def fix(
         typer.echo(f"{out}: look at it, then `hub dlq redrive {case.offset} --from {out}`")
 
 
-@dlq_app.command("redrive")
+@dlq_app.command("redrive", epilog="Example: hub dlq redrive 17 --set /pc4=3511")
 def redrive(
     number: Names = None,
     change: Changes = None,
@@ -237,7 +242,7 @@ def redrive(
     _conclude(result, heard, as_json)
 
 
-@dlq_app.command("drop")
+@dlq_app.command("drop", epilog="Example: hub dlq drop 17 18")
 def drop(
     number: Names = None,
     code: Code = None,
