@@ -30,8 +30,8 @@ class Limits(BaseModel):
     session_timeout_ms: int = Field(default=6_000, ge=1000)
     """How long a worker may be silent before its partitions go to another: what a kill costs. A broker that was told
     nothing (group.min.session.timeout.ms) refuses less than 6 s."""
-    heartbeat_interval_ms: int = Field(default=1500, ge=100)
-    """How often a worker tells its group that it lives."""
+    heartbeat_interval_ms: int = Field(default=500, ge=100)
+    """How often a worker tells its group that it lives, and hears that partitions are to move."""
     request_timeout_ms: int = Field(default=15_000, ge=1000)
     """How long one request to Kafka may take; a topic that does not exist shows after this time."""
     revocation_wait_s: float = Field(default=4.0, gt=0)

@@ -1,6 +1,6 @@
 """Seeds of the simulator hold every invariant, one seed is one run, and every planted bug is caught by name.
 
-`make test` takes a slice. `python -m tests.simulation --seeds 10000` is the campaign of `make chaos`.
+`make test` takes a sample, `make chaos-slice` every planted bug, and `make chaos` ten thousand seeds.
 """
 
 import os
@@ -17,6 +17,7 @@ from tests.simulation.schedule import Fault, draw
 
 SEEDS = range(8)
 BUG_SEEDS_MAX = 40
+SAMPLE = list(BUGS)[::7]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -27,9 +28,9 @@ def test_nothing_is_lost_and_nothing_twice_whatever_the_seed_breaks(seed: int) -
     assert outcome.inputs > 30 and outcome.facts > 50, "the run was to have some work in it"
 
 
-@pytest.mark.parametrize("name", BUGS)
-def test_every_planted_bug_is_caught(name: str) -> None:
-    """A checker that a known mistake slips past proves nothing."""
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_planted_bug_is_caught(name: str) -> None:
+    """A checker that a known mistake slips past proves nothing; `make chaos-slice` plants them all."""
     _, (invariant, _) = catch(name, BUG_SEEDS_MAX)
     assert invariant is not None
 
