@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, ThreadPoolExecutor(asked.jobs) as pool:
         jobs = [
             (target.name, max(1, asked.runs * target.weight // weights), asked.seed, asked.engine, Path(folder))
-            for target in sorted(targets, key=lambda one: one.weight)
+            for target in sorted(targets, key=lambda one: -one.weight)  # the longest first, so that none is last alone
         ]
         reports = dict(pool.map(lambda job: _worked(*job), jobs))
     return _tell(reports, asked.engine, round(time.monotonic() - started, 1), as_json=asked.json)

@@ -23,7 +23,9 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from hub.audit.verify import read_topic
+from hub.connectors.prognosis import read_prognosis
 from hub.connectors.registry import router
+from hub.connectors.waitlist_tool import Refused, answer_event, client_event, packed
 from hub.console.server import create_app
 from hub.console.settings import ConsoleSettings
 from hub.contracts import catalogue, codec, tables
@@ -197,6 +199,65 @@ def persons(data: bytes) -> str:
     return f"encoded {min(len(identities), 3)}"
 
 
+# What the waitlist tool answers, and Bo's file
+
+
+def _tool_examples() -> list[bytes]:
+    identity = {"epoch": 1, "blocks": [{"pass_number": 1, "token": "AAECAwQFBgc=", "filters": "AAEC"}]}
+    client = {
+        "id": f"{CANARY}-1", "version": 1, "status": "listed", "pc4": "1011", "due_date": "2026-06-01",
+        "requested_on": "2026-03-01", "insurer": "3311", "indicated_minutes": 2880, "protocol": "lip",
+        "partus_assistance": True, "hospital_days": 2, "preferred_provider": "41000001", "identity": identity,
+    }  # fmt: skip
+    answer = {
+        "id": f"{CANARY}-2", "version": 1, "region": "KSV-01", "proposal": "p-1", "provider": "41000001",
+        "answer": "declined", "reason": "no_room",
+    }  # fmt: skip
+    gone = {**client, "version": 2, "status": "removed", "removal_reason": "placed", "identity": None}
+    return [json.dumps(one).encode() for one in (client, gone, answer, {**answer, "answer": "accepted"}, {}, [], "x")]
+
+
+def waitlist_tool(data: bytes) -> str:
+    """A record of a page of the tool, as either kind."""
+    try:
+        raw = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return "no_json"
+    became = []
+    for event_of in (client_event, answer_event):
+        made = event_of(raw)
+        if isinstance(made, Refused):
+            if not (made.pointer and made.expected):
+                raise Broken("a refusal that does not say where, or what was expected")
+            if CANARY in made.pointer + made.expected:
+                raise Broken("a refusal that quotes a value")
+            became.append("refused")
+        else:
+            packed(made)
+            became.append("sent")
+    return " ".join(became)
+
+
+def _prognosis_examples() -> list[bytes]:
+    head = "region;month;needed_carers;published_on\n"
+    sound = f"{head}KSV-01;2026-04;12;2026-03-01\nKSV-02;2026-04;0;2026-03-01\n"
+    return [sound.encode(), sound.replace(";", ",").encode(), f"{head}{CANARY};2026-13;x;2014-01-01\n".encode()]
+
+
+def prognosis(data: bytes) -> str:
+    """A file of Bo."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return "no_text"
+    events, faults = read_prognosis(text)
+    for event in events:
+        codec.encode(event)
+    if not all(fault.found and fault.expected for fault in faults):
+        raise Broken("a fault that does not say what was found and what was expected")
+    return f"sent {min(len(events), 3)} refused {min(len(faults), 3)}"
+
+
 # The registry and the console, as a client asks them
 
 
@@ -345,7 +406,7 @@ TARGETS: Final = {
     for target in (
         Target(
             "intake",
-            700,
+            600,
             _input_examples,
             intake,
             (CANARY.encode(), b"\x00\x00\x00\x00\x01", b"\xff" * 9, b"\x80" * 10),
@@ -369,5 +430,7 @@ TARGETS: Final = {
             (b'"', b"\x00", b"\r", b"," * 2000, b"1" * 200_000, b"\xff\xfe", b";"),
         ),
         Target("plan", 20, _plan_examples, plan, _YAML_WORDS),
+        Target("waitlist_tool", 60, _tool_examples, waitlist_tool, _JSON_WORDS),
+        Target("prognosis", 40, _prognosis_examples, prognosis, (b";", b",", b'"', b"\r", b"2026-04", b"9" * 5000)),
     )
 }

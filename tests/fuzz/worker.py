@@ -27,7 +27,8 @@ MEMORY_MB_MAX: Final = 1_500
 FOUND_MAX: Final = 20
 INSTRUMENTED: Final = (
     "hub.contracts.codec", "hub.contracts.validation", "hub.contracts.plan_file", "hub.contracts.tables",
-    "hub.streams.intake", "hub.connectors.registry", "hub.console.server", "hub.local.scenario", "hub.edge.columns",
+    "hub.streams.intake", "hub.connectors.registry", "hub.connectors.waitlist_tool", "hub.connectors.prognosis",
+    "hub.console.server", "hub.local.scenario", "hub.edge.columns",
     "hub.edge.normalise", "hub.audit.verify", "hub.domain.identifiers", "hub.domain.identity", "hub.domain.region_plan",
 )  # fmt: skip
 
