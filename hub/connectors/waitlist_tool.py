@@ -215,10 +215,15 @@ class Tool:
         _judge(answer.status, answer.headers.get("Retry-After", ""), f"{method} {path}")
         if len(body) > ANSWER_BYTES_MAX:
             raise WorldUnavailable(f"the waitlist tool answered {method} {path} with over {ANSWER_BYTES_MAX} bytes")
-        try:
-            return msgspec.json.decode(body) if body else None
-        except msgspec.DecodeError:
-            raise WorldUnavailable(f"the waitlist tool answered no JSON to {method} {path}") from None
+        return said(body, f"{method} {path}")
+
+
+def said(body: bytes | bytearray, asked: str) -> Any:
+    """What an answer says, None for an empty one. WorldUnavailable: no JSON, or nested without end."""
+    try:
+        return msgspec.json.decode(body) if body else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise WorldUnavailable(f"the waitlist tool answered no JSON to {asked}") from None
 
 
 def _judge(status: int, retry_after: str, asked: str) -> None:

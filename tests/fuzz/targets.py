@@ -25,7 +25,7 @@ from pydantic import SecretStr
 from hub.audit.verify import read_topic
 from hub.connectors.prognosis import read_prognosis
 from hub.connectors.registry import router
-from hub.connectors.waitlist_tool import Refused, answer_event, client_event, packed
+from hub.connectors.waitlist_tool import Refused, answer_event, client_event, packed, said
 from hub.console.server import create_app
 from hub.console.settings import ConsoleSettings
 from hub.contracts import catalogue, codec, tables
@@ -214,14 +214,15 @@ def _tool_examples() -> list[bytes]:
         "answer": "declined", "reason": "no_room",
     }  # fmt: skip
     gone = {**client, "version": 2, "status": "removed", "removal_reason": "placed", "identity": None}
-    return [json.dumps(one).encode() for one in (client, gone, answer, {**answer, "answer": "accepted"}, {}, [], "x")]
+    records: tuple[object, ...] = (client, gone, answer, {**answer, "answer": "accepted"}, {}, [], "x")
+    return [json.dumps(one).encode() for one in records]
 
 
 def waitlist_tool(data: bytes) -> str:
     """A record of a page of the tool, as either kind."""
     try:
-        raw = msgspec.json.decode(data)
-    except msgspec.DecodeError:
+        raw = said(data, "GET /clients")
+    except HubError:
         return "no_json"
     became = []
     for event_of in (client_event, answer_event):

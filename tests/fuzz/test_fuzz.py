@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from hub.connectors.waitlist_tool import said
 from hub.contracts.plan_file import PlanFaulty, read_plan
 from hub.contracts.tables import parse
 from hub.edge.columns import read_table
 from hub.edge.errors import UnknownColumns
-from hub.errors import ContractError
+from hub.errors import ContractError, WorldUnavailable
 from tests.fuzz.targets import CANARY, TARGETS, Broken, Target
 from tests.fuzz.worker import Judge, fuzz_alone
 
@@ -87,6 +88,13 @@ def test_a_plan_with_tags_or_nested_without_end_is_refused(text: str) -> None:
     """Found by fuzzing: YAML is read by recursion, and its tags build whatever they like."""
     with pytest.raises(PlanFaulty):
         read_plan(text)
+
+
+@pytest.mark.parametrize("answer", [b'{"id": "\xff"}', b"[" * 50_000], ids=["no UTF-8", "nested without end"])
+def test_an_answer_of_the_waitlist_tool_that_is_no_json_is_told_so(answer: bytes) -> None:
+    """Found by fuzzing: the connector would have ended, and started again before the same answer."""
+    with pytest.raises(WorldUnavailable, match="answered no JSON to GET /clients"):
+        said(answer, "GET /clients")
 
 
 def test_a_scenario_with_a_number_beyond_every_exponent_is_refused() -> None:
