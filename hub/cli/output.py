@@ -14,4 +14,6 @@ def say(result: dict[str, Any], as_json: bool) -> None:
         typer.echo(json.dumps(result, ensure_ascii=False))
     else:
         for key, value in result.items():
-            typer.echo(f"{key}: {json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value}")
+            typer.echo(
+                f"{key}: {json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | tuple) else value}"
+            )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -146,6 +147,20 @@ def test_the_service_knows_its_providers_by_a_hashed_token() -> None:
     assert (
         web.post("/v1/epochs/1/evaluate", content=question_bytes([b"\x01" * 32] * 2), headers=mine).status_code == 429
     )
+
+
+def test_the_program_in_the_custodians_guide_serves_its_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/for-trust-office.md, as it stands there: a number from a file, a provider's digest, and answers."""
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "for-trust-office.md").read_text("utf-8")
+    program = guide.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    Path("epoch-1").write_text(str(12345), "utf-8")
+    made: dict[str, Any] = {}
+    exec(program, made)
+    web = TestClient(made["app"])
+    assert [row["epoch"] for row in web.get("/v1/epochs").json()["epochs"]] == [1]
+    mine = {"Authorization": "Bearer the provider's token"}
+    assert web.post("/v1/epochs/1/evaluate", content=question_bytes([]), headers=mine).status_code == 200
 
 
 def test_a_custodian_is_asked_over_https_only() -> None:

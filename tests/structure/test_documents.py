@@ -50,8 +50,8 @@ def test_everything_rendered_is_as_the_catalogue_has_it() -> None:
 def test_every_path_that_a_document_names_exists(document: Path) -> None:
     """In backticks, or behind a link."""
     text = document.read_text("utf-8")
-    named = re.findall(r"`((?:hub|tests|schemas|docs|deploy|tools)/[\w./-]+)`", text)
-    linked = re.findall(r"\]\((?!https?:|#)([^)]+)\)", text)
+    named = re.findall(r"`((?:hub|tests|schemas|docs|deploy|tools|examples)/[\w./-]+)`", text)
+    linked = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
     missing = [name for name in named if not (ROOT / name).exists()]
     missing += [name for name in linked if not (document.parent / name).exists()]
     assert missing == []

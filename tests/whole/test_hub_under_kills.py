@@ -19,6 +19,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from hub.contracts import catalogue
 from hub.domain.identifiers import TenantId
 from hub.edge import FileKey
+from hub.local.simulator import national
 from hub.local.simulator import truth as ground_truth
 from hub.repair.desk import Desk
 from tests.whole.killed_hub import KILLED, WAIT_S, Run
@@ -76,6 +77,21 @@ def test_the_vendors_example_registers_a_client_and_hears_so(run: Run, tmp_path:
     )  # fmt: skip
     run.live.measured.inputs += 1
     assert (said.returncode, said.stdout) == (0, "accepted applied \nVerwerkt.\n"), said.stderr
+
+
+def test_the_readers_example_prints_the_colour_of_every_region(run: Run, tmp_path: Path) -> None:
+    """examples/read_colours.py, for a VSV with nothing but its own password."""
+    program, password = str(ROOT / "examples/read_colours.py"), tmp_path / "password"
+    asked = [
+        "--bootstrap", run.stack.kafka.tenant_bootstrap, "--registry", run.stack.console_url.rstrip("/"),
+        "--tenant", national.VSV, "--password-file", str(password),
+    ]  # fmt: skip
+    password.write_text(run.stack.passwords[national.VSV] + "\n", "utf-8")
+    said = subprocess.run([sys.executable, program, *asked], capture_output=True, text=True, timeout=120)
+    assert said.returncode == 0, said.stderr
+    assert [line.split()[0] for line in said.stdout.splitlines()] == sorted(
+        row.code for row in run.nation.reference.regions
+    )
 
 
 def test_a_stock_producer_publishes_to_its_own_inbox_and_to_no_other(run: Run) -> None:
