@@ -16,6 +16,7 @@ from hub.domain.logged import Logged
 from hub.domain.reference import Reference
 from hub.domain.words import IndicationProtocol, ReceiptOutcome, RegistrationStatus
 from hub.streams.folds import Fold
+from hub.streams.machine import rfc3339
 from hub.streams.producer import Record
 
 LOG: Final = "bench.counting.log"
@@ -96,6 +97,7 @@ def _rules(reference: Reference) -> CountingRules:
 
 def log_record(number: int, keys: int, region: str) -> Record:
     """The `number`-th record of the log, as intake would have written it."""
+    timestamp_ms = 1_772_442_000_000 + number
     return Record(
         region.encode(),
         _registration(number % keys, number // keys + 1),
@@ -104,20 +106,20 @@ def log_record(number: int, keys: int, region: str) -> Record:
             ("ce_id", b"%032x" % number),
             ("ce_source", b"urn:nld:oin:00000000000000000000:hub"),
             ("ce_type", b"nl.kraamzorg.registration-submitted.v1"),
-            ("ce_time", b"2026-03-02T09:00:00.000Z"),
+            ("ce_time", rfc3339(timestamp_ms)),
             ("ce_hubsrc", b"inbox.bench/%d" % number),
             ("ce_hubtenant", b"bench"),
             ("ce_hubcontent", b"%032x" % number),
             ("ce_hubhome", b"1"),
         ],
-        1_772_442_000_000 + number,
+        timestamp_ms,
     )
 
 
 def _registration(key: int, version: int) -> bytes:
     return codec.encode(
         RegistrationSubmitted(
-            record_id=RecordId(f"r{key:07d}"),
+            record_id=RecordId(f"5f3c1a52-7d0e-4b86-9c41-{key:012d}"),
             version=version,
             provider=Agb("41001234"),
             status=RegistrationStatus.ACTIVE,

@@ -2,11 +2,11 @@
 
 The counting job is done three times over the same records: by the one carrier, by a plain Faust agent with a table, and
 by a bare aiokafka loop. All three do the same for an event: decode it, count it by its record id, and write the same
-Avro fact with the same nine headers. The agent does it as Faust's documentation teaches (a table with its changelog, a
-send for each event); the loop adds nothing for safety but an idempotent producer and a commit for each batch; the
-carrier adds repeats, positions, sequences and snapshots. Only the drain of a log that is written already is timed, from
-a worker that is warm until its last fact is acknowledged: by the wall clock, and by all the CPU of its process. Workers
-run in processes of their own, in turns, and every ratio is taken within one turn.
+Avro fact with the same nine headers (the command compares them). The agent is a program as Faust's documentation
+teaches it (hub/bench/plain_agent.py); the loop adds nothing for safety but an idempotent producer and a commit for each
+batch; the carrier adds repeats, positions, sequences and snapshots. Only the drain of a log that is written already is
+timed, from a worker that is warm until its last fact is acknowledged: by the wall clock, and by all the CPU of its
+process. Workers run in processes of their own, in turns, and every ratio is taken within one turn.
 """
 
 import asyncio
@@ -15,18 +15,20 @@ import itertools
 import json
 import statistics
 import sys
+import tempfile
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from confluent_kafka.admin import NewTopic
 
-from hub.bench import counting, nation
+from hub.bench import counting, nation, plain_agent
 from hub.bench.row import Row
+from hub.bench.watch import Run, Watch
 from hub.contracts import catalogue, codec
 from hub.domain.identifiers import RegionCode
 from hub.domain.reference import Reference, Region
@@ -37,7 +39,7 @@ from hub.settings import Limits, Settings
 from hub.streams import delivery, intake
 from hub.streams.app import GARBAGE_THRESHOLD, attach, create_app
 from hub.streams.carrier import Carrier
-from hub.streams.connection import Connection
+from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.folds import FOLDS, Fold
 from hub.streams.machine import LogRecord, Rules
 from hub.streams.producer import Outgoing, Publisher, Record
@@ -54,6 +56,8 @@ PLAIN_EVENTS: Final = 6_000
 WARM: Final = 0.1
 """Part of the events that is handled before the clock starts."""
 WRITTEN_AT_ONCE: Final = 20_000
+COMPARED: Final = 1_000
+"""Facts of each of the three counting workers that are held against the others'."""
 RUNS: Final = 5
 """Turns; the median of each ratio counts."""
 KEYS: Final = 2_000
@@ -88,10 +92,13 @@ async def _rows(cluster: KafkaCluster) -> Sequence[Row]:
             await _write(connection, topic, [counting.log_record(number, KEYS, "KSV-01") for number in numbers])
     await _write(connection, "bench.region", log)
     events = {"carrier": EVENTS, "bare": EVENTS, "plain": PLAIN_EVENTS, "region": len(log), "oracle": REGISTRATIONS}
-    runs: dict[str, list[_Run]] = {name: [] for name in events}
-    for _ in range(RUNS):
+    runs: dict[str, list[Run]] = {name: [] for name in events}
+    for turn in range(RUNS):
+        stems = {name: f"bench-{name}-{uuid.uuid4().hex[:8]}" for name in events}
         for name, count in events.items():  # in turns, so that a busy moment of the machine meets all of them
-            runs[name].append(await _in_a_process(cluster, connection, name, count))
+            runs[name].append(await _in_a_process(cluster, connection, name, stems[name], count))
+        if turn == 0:
+            await _expect_same_facts(connection, [f"{stems[name]}.facts" for name in ("carrier", "bare", "plain")])
     chain = await _chain_latency(cluster, connection)
     receipt = await _receipt_latency(cluster, connection)
     per_s = f"at {LATENCY_PER_S}/s"
@@ -117,7 +124,7 @@ async def _rows(cluster: KafkaCluster) -> Sequence[Row]:
     ]
 
 
-def _compared(name: str, ours: Sequence["_Run"], beside: str, theirs: Sequence["_Run"], goal: float) -> Iterator[Row]:
+def _compared(name: str, ours: Sequence[Run], beside: str, theirs: Sequence[Run], goal: float) -> Iterator[Row]:
     """Two rows: by the wall clock, and by CPU (whose ratio is theirs over ours, so that more is better in both)."""
     rates = [run.events_per_s for run in ours]
     yield _row(f"{name}, by rate", rates, "events/s", beside, [run.events_per_s for run in theirs], goal)
@@ -162,14 +169,6 @@ def _row(
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """One run of one worker: wall clock and CPU, from the first batch to the last acknowledged fact."""
-
-    events_per_s: float
-    cpu_us: float
-
-
-@dataclass(frozen=True, slots=True)
 class _Latency:
     p50_ms: float
     p99_ms: float
@@ -180,21 +179,46 @@ class _Latency:
         return cls(ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100])
 
 
-async def _in_a_process(cluster: KafkaCluster, connection: Connection, name: str, events: int) -> _Run:
-    stem = f"bench-{name}-{uuid.uuid4().hex[:8]}"
+async def _in_a_process(cluster: KafkaCluster, connection: Connection, name: str, stem: str, events: int) -> Run:
     await asyncio.to_thread(_create, cluster, f"{stem}.facts", f"{stem}.snapshots")
+    at = connection.bootstrap_servers, connection.principal
+    with tempfile.TemporaryDirectory() as folder:
+        if name == "plain":
+            warm = int(events * WARM)
+            task = plain_agent.Task(
+                *at, connection.password, stem, "bench.short", f"{stem}.facts", events, warm, folder
+            )
+            return await _run("hub.bench.plain_agent", ["worker", "--loglevel", "warn"], json.dumps(asdict(task)))
+    return await _run("hub.bench.spine", [name, stem, str(events), *at], connection.password)
+
+
+async def _run(module: str, arguments: Sequence[str], said: str) -> Run:
+    pipe = asyncio.subprocess.PIPE
     worker = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "hub.bench.spine", name, stem, str(events), connection.bootstrap_servers, connection.principal),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        sys.executable, "-m", module, *arguments, stdin=pipe, stdout=pipe, stderr=pipe
     )
-    out, said = await asyncio.wait_for(worker.communicate(connection.password.encode()), 300)
-    if worker.returncode != 0:
-        raise HubError(f"bench worker {name} ended with {worker.returncode}: {said.decode()[-2000:]}")
-    told = json.loads(out.splitlines()[-1])
-    return _Run(told["events_per_s"], told["cpu_us"])
+    out, complaint = await asyncio.wait_for(worker.communicate(said.encode()), 300)
+    told = [line for line in out.splitlines() if line.startswith(b"{")]
+    if worker.returncode != 0 or not told:
+        raise HubError(f"{module} {' '.join(arguments)} ended with {worker.returncode}: {complaint.decode()[-2000:]}")
+    return Run(**json.loads(told[-1]))
+
+
+async def _expect_same_facts(connection: Connection, topics: Sequence[str]) -> None:
+    """The three jobs are one job: the same bytes under the same headers. HubError where they are not."""
+    found = [await _first_facts(connection, topic) for topic in topics]
+    if any(facts != found[0] for facts in found):
+        raise HubError(f"the workers of the counting job wrote different facts to {', '.join(topics)}")
+
+
+async def _first_facts(connection: Connection, topic: str) -> list[tuple[bytes, Any]]:
+    facts: list[tuple[bytes, Any]] = []
+    async with reading(connection) as consumer:
+        async for fact in read_to_end(consumer, {TopicPartition(topic, 0): None}):
+            facts.append((fact.value, fact.headers))
+            if len(facts) == COMPARED:
+                break
+    return facts
 
 
 def _create(cluster: KafkaCluster, *topics: str) -> None:
@@ -213,32 +237,32 @@ async def _write(connection: Connection, topic: str, records: Sequence[Outgoing]
 # --- the workers ----------------------
 
 
-async def _work_carrier(connection: Connection, stem: str, events: int) -> _Run:
+async def _work_carrier(connection: Connection, stem: str, events: int) -> Run:
     fold = counting.fold("bench.long", f"{stem}.facts", f"{stem}.snapshots")
     return await _carry(connection, stem, events, fold, REFERENCE)
 
 
-async def _work_region(connection: Connection, stem: str, events: int) -> _Run:
+async def _work_region(connection: Connection, stem: str, events: int) -> Run:
     fold = replace(
         FOLDS["region"], log_topic="bench.region", facts_topic=f"{stem}.facts", snapshots_topic=f"{stem}.snapshots"
     )
     return await _carry(connection, stem, events, fold, nation.REFERENCE)
 
 
-async def _work_oracle(connection: Connection, stem: str, events: int) -> _Run:
+async def _work_oracle(connection: Connection, stem: str, events: int) -> Run:
     """What the carrier does to the region log, without Kafka: decode, decide, encode. The log is made here."""
     log = nation.as_log_records(nation.region_log(events))
     gc.set_threshold(GARBAGE_THRESHOLD)
     warm, machine = int(len(log) * WARM), FOLDS["region"].machine(nation.REFERENCE, 0)
     machine.apply(log[:warm])
-    watch = _Watch()
+    watch = Watch()
     for _ in machine.fold(log[warm:]):
         pass
     _expect_no_stop(machine.stopped)
     return watch.run(len(log) - warm)
 
 
-async def _carry(connection: Connection, stem: str, events: int, fold: Fold, reference: Reference) -> _Run:
+async def _carry(connection: Connection, stem: str, events: int, fold: Fold, reference: Reference) -> Run:
     carrier = Carrier(fold, reference, 1, connection, f"hub.region.{stem}")
     reader = Reader(carrier, connection)
     app = create_app()
@@ -246,7 +270,7 @@ async def _carry(connection: Connection, stem: str, events: int, fold: Fold, ref
     await app.start()
     await _until(lambda: reader.ready)
     await _until(lambda: reader.handled >= events * WARM)
-    done, watch = reader.handled, _Watch()
+    done, watch = reader.handled, Watch()
     await _until(lambda: reader.handled >= events and carrier.acknowledged)
     run = watch.run(events - done)
     _expect_no_stop(carrier.stopped)
@@ -259,18 +283,8 @@ def _expect_no_stop(stopped: Mapping[Any, Any]) -> None:
         raise HubError(f"a rule raised in {stopped}, so the figure would be that of doing nothing; mend the rule first")
 
 
-class _Watch:
-    """Wall clock and CPU since it was made."""
-
-    def __init__(self) -> None:
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
-
-    def run(self, events: int) -> _Run:
-        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-        return _Run(events / wall, cpu / events * 1e6)
-
-
-async def _work_bare(connection: Connection, stem: str, events: int) -> _Run:
+async def _work_bare(connection: Connection, stem: str, events: int) -> Run:
+    gc.set_threshold(GARBAGE_THRESHOLD)
     consumer = connection.group_consumer(f"bench.{stem}")
     publisher = Publisher(connection.producer())
     await connection.start(publisher.producer)
@@ -286,7 +300,7 @@ async def _work_bare(connection: Connection, stem: str, events: int) -> _Run:
             handled += len(records)
             await consumer.commit({source: records[-1].offset + 1})
         if watch is None and handled >= events * WARM:
-            done, watch = handled, _Watch()
+            done, watch = handled, Watch()
     assert watch is not None
     run = watch.run(events - done)
     await consumer.stop()
@@ -299,8 +313,8 @@ async def _until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)  # not shorter: this process's CPU is what gets measured
 
 
-def _count(counts: MutableMapping[str, int], record: Any) -> Record:
-    """The whole job for one record, of which the loop and the agent differ only in what `counts` is."""
+def _count(counts: dict[str, int], record: Any) -> Record:
+    """The whole job for one record."""
     headers = dict(record.headers)
     event = codec.decode(record.value)
     count = counts[event.record_id] = counts[event.record_id] + 1
@@ -318,49 +332,6 @@ def _count(counts: MutableMapping[str, int], record: Any) -> Record:
         ("ce_sequence", b"%d" % (record.offset + 1)),
     ]
     return Record(record.key, codec.encode(fact), kept, record.timestamp)
-
-
-async def _work_plain(connection: Connection, stem: str, events: int) -> _Run:
-    import faust
-
-    app = faust.App(
-        stem,
-        broker=f"kafka://{connection.bootstrap_servers}",
-        broker_credentials=faust.SASLCredentials(
-            username=connection.principal, password=connection.password, mechanism="SCRAM-SHA-512"
-        ),
-        store="memory://",
-        web_enabled=False,
-        topic_partitions=1,
-        value_serializer="raw",
-        key_serializer="raw",
-    )
-    source = app.topic("bench.short", value_type=bytes, value_serializer="raw", key_serializer="raw")
-    facts = app.topic(f"{stem}.facts", value_type=bytes, value_serializer="raw", key_serializer="raw")
-    counts = app.Table("counts", default=int, partitions=1, key_type=str, value_type=int)
-    seen, warm = 0, int(events * WARM)
-    watch: _Watch | None = None
-    done: asyncio.Future[_Run] = asyncio.get_running_loop().create_future()
-
-    @app.agent(source)
-    async def count(stream: Any) -> None:
-        nonlocal seen, watch
-        async for event in stream.events():
-            fact = _count(counts, event.message)
-            at_s = (fact.timestamp_ms or 0) / 1000
-            await facts.send(key=fact.key, value=fact.value, headers=list(fact.headers), timestamp=at_s)
-            seen += 1
-            if seen == warm:
-                watch = _Watch()
-            elif seen == events:
-                await app.producer.flush()
-                assert watch is not None
-                done.set_result(watch.run(events - warm))
-
-    await app.start()
-    run = await asyncio.wait_for(done, 240)
-    await app.stop()
-    return run
 
 
 # --- where the time goes, in this process ----------------------------------------------------------------------------
@@ -559,15 +530,14 @@ def main() -> None:
     name, stem, events, bootstrap, user = sys.argv[1:]
     password = sys.stdin.read()
     configure(Settings())
-    workers: dict[str, Callable[[Connection, str, int], Awaitable[_Run]]] = {
+    workers: dict[str, Callable[[Connection, str, int], Awaitable[Run]]] = {
         "carrier": _work_carrier,
         "region": _work_region,
         "oracle": _work_oracle,
         "bare": _work_bare,
-        "plain": _work_plain,
     }
 
-    async def work() -> _Run:
+    async def work() -> Run:
         return await workers[name](Connection(bootstrap, user, password, limits=LIMITS), stem, int(events))
 
     print(json.dumps(asdict(asyncio.run(work()))))  # noqa: T201  # what the parent process reads
