@@ -186,10 +186,10 @@ class Machine(Generic[S]):
         """
         slots = self._slots
         for record in records:
-            offset = record.offset
+            offset, _, key, _, _ = record
             below = offset < self.next
             self._seen = offset + 1
-            slot = slots.get(record.key) or self._opened(record.key)
+            slot = slots.get(key) or self._opened(key)
             if slot is not None and (not below or offset >= self._resuming.get(slot.region, self.next)):
                 try:
                     facts = self._fold(slot, record)
@@ -310,7 +310,8 @@ class Machine(Generic[S]):
         self._slots.pop(region.encode(), None)
 
     def _fold(self, slot: _Slot[S], record: LogRecord) -> list[FactRecord]:
-        headers = dict(record.headers)
+        offset, timestamp_ms, _, value, said = record
+        headers = dict(said)
         mark = headers["ce_hubsrc"]
         source, position = _source(mark)
         sources = slot.envelope.sources
@@ -318,7 +319,7 @@ class Machine(Generic[S]):
         if position <= sources.get(source, _BEFORE_ALL):
             return []
         sources[source] = position
-        event = codec.decode(record.value)
+        event = codec.decode(value)
         if type(event) in _CARRIED:
             self._carry(slot, event)
             return []
@@ -332,9 +333,9 @@ class Machine(Generic[S]):
                 position,
                 "ce_hubhome" in headers,
                 headers.get("ce_hubcontent", b""),
-                record.offset,
+                offset,
                 "ce_hubcomparable" in headers,
-                record.timestamp_ms,
+                timestamp_ms,
             ),
         )
         return self._wrapped(slot, record, facts, ("ce_hubsrc", mark)) if facts else []
@@ -372,7 +373,7 @@ class Machine(Generic[S]):
         self, slot: _Slot[S], record: LogRecord, facts: Sequence[Any], src: tuple[str, bytes]
     ) -> list[FactRecord]:
         """The facts of one record, each with its envelope. What facts have in common is made once (`_told`)."""
-        key, offset, timestamp_ms = record.key, record.offset, record.timestamp_ms
+        offset, timestamp_ms, key, _, _ = record
         time = "ce_time", rfc3339(timestamp_ms)
         sequences = slot.envelope.sequences
         out = []
