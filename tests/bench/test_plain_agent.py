@@ -7,8 +7,8 @@ from hub.contracts import codec
 def test_the_plain_agent_reads_a_registration_of_the_log() -> None:
     """Every field, as a model of Faust."""
     record = counting.log_record(5, 3, "KSV-01")
-    read = plain_agent.Registration.loads(record.value)
-    meant = codec.decode(record.value)
+    read = plain_agent.Registration.loads(record.value or b"")
+    meant = codec.decode(record.value or b"")
     assert read.asdict() == {name: getattr(meant, name) for name in read.asdict()}
 
 
