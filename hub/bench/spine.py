@@ -188,7 +188,7 @@ async def _in_a_process(cluster: KafkaCluster, connection: Connection, name: str
             task = plain_agent.Task(
                 *at, connection.password, stem, "bench.short", f"{stem}.facts", events, warm, folder
             )
-            return await _run("hub.bench.plain_agent", ["worker", "--loglevel", "warn"], json.dumps(asdict(task)))
+            return await _run("hub.bench.plain_agent", ["worker", "--loglevel", "info"], json.dumps(asdict(task)))
     return await _run("hub.bench.spine", [name, stem, str(events), *at], connection.password)
 
 
