@@ -138,7 +138,9 @@ class _Member:
     session_s: float
     rebalance_s: float
     seen_s: float
+    instance: str | None = None
     waiting: "asyncio.Future[tuple[int, list[TopicPartition]]] | None" = None
+    share: list[TopicPartition] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -298,21 +300,42 @@ class Broker:
         return self.groups.setdefault(name, _Group())
 
     def join(
-        self, name: str, member_id: str | None, topics: Sequence[str], session_s: float, rebalance_s: float
+        self,
+        name: str,
+        member_id: str | None,
+        topics: Sequence[str],
+        session_s: float,
+        rebalance_s: float,
+        instance: str | None = None,
     ) -> tuple[str, "asyncio.Future[tuple[int, list[TopicPartition]]]"]:
-        """Ask for a share; the member's id, and a future of its generation and partitions."""
+        """Ask for a share; the member's id, and a future of its generation and partitions.
+
+        A member that the group knows by its `instance` takes the place of its former self, share and all, at once.
+        """
         group = self.group(name)
+        former = self._former(group, instance) if member_id not in group.members else None
         if member_id is None or member_id not in group.members:
             member_id = f"member-{next(self._member_ids):06d}"
-            group.members[member_id] = _Member(tuple(topics), session_s, rebalance_s, self._loop.time())
+            group.members[member_id] = _Member(tuple(topics), session_s, rebalance_s, self._loop.time(), instance)
         member = group.members[member_id]
         member.seen_s = self._loop.time()
         waiting: asyncio.Future[tuple[int, list[TopicPartition]]] = self._loop.create_future()
+        if former is not None and not group.rebalancing:
+            member.share = former.share
+            waiting.set_result((group.generation, member.share))
+            return member_id, waiting
         member.waiting = waiting
         self._rebalance(name)
         self._arm(name)
         self._complete(name, only_if_all=True)
         return member_id, waiting
+
+    def _former(self, group: _Group, instance: str | None) -> _Member | None:
+        """Take the member of that name out of the group."""
+        for key, member in group.members.items():
+            if instance is not None and member.instance == instance:
+                return group.members.pop(key)
+        return None
 
     def heartbeat(self, name: str, member_id: str, generation: int) -> None:
         """A sign of life. UnknownMember or Rebalancing when the member must join again."""
@@ -364,7 +387,7 @@ class Broker:
         group.generation += 1
         shares = self._divide(group)
         for key, member in group.members.items():
-            waiting, member.waiting = member.waiting, None
+            waiting, member.waiting, member.share = member.waiting, None, shares[key]
             member.seen_s = self._loop.time()
             if waiting is not None and not waiting.done():
                 waiting.set_result((group.generation, shares[key]))

@@ -170,6 +170,7 @@ class SimulatedConsumer:
         committed_only: bool = True,
         reset: str = "earliest",
         auto_commit: bool = False,
+        instance: str | None = None,
     ) -> None:
         self._broker = broker
         self._process = process
@@ -178,6 +179,7 @@ class SimulatedConsumer:
         self._committed_only = committed_only
         self._reset = reset
         self._auto_commit = auto_commit
+        self._instance = instance
         self._topics: Sequence[str] = ()
         self._listener: Any = None
         self._member_id: str | None = None
@@ -206,10 +208,11 @@ class SimulatedConsumer:
             self._membership = self._process.spawn(self._belong(self._group))
 
     async def stop(self) -> None:
-        """Leave the group."""
+        """Leave the group; a member with a name keeps its place for when it is back, as aiokafka does."""
         if self._membership is not None:
             self._membership.cancel()
-            if self._process.alive and self._group is not None and self._member_id is not None:
+            named = self._instance is not None
+            if self._process.alive and not named and self._group is not None and self._member_id is not None:
                 group, member = self._group, self._member_id
                 await self._process.request(lambda: self._broker.leave(group, member))
 
@@ -345,7 +348,7 @@ class SimulatedConsumer:
         session_s = limits.session_timeout_ms / 1000
         self._member_id, share = await self._process.request(
             lambda: self._broker.join(
-                group, self._member_id, self._topics, session_s, session_s + limits.revocation_wait_s
+                group, self._member_id, self._topics, session_s, session_s + limits.revocation_wait_s, self._instance
             )
         )
         self._generation, mine = await share
@@ -383,7 +386,7 @@ class SimulatedConnection(Connection):
 
     def group_consumer(self, group: str) -> Any:
         """A member of a group."""
-        consumer = SimulatedConsumer(self.broker, self.process, self.limits, group)
+        consumer = SimulatedConsumer(self.broker, self.process, self.limits, group, instance=self.instance)
         self.consumers.append(consumer)
         return consumer
 

@@ -177,7 +177,10 @@ class Simulation:
         """What hub.streams.worker does in a real process, without Faust's channel between reader and job."""
         CURRENT.set(process)
         role = process.name.rpartition("-")[0]
-        connection = SimulatedConnection("simulated:0", role, "", limits=LIMITS, broker=self.broker, process=process)
+        instance = process.name if self.schedule.named else None
+        connection = SimulatedConnection(
+            "simulated:0", role, "", instance=instance, limits=LIMITS, broker=self.broker, process=process
+        )
         self._connections[process.name] = connection
         with mock.patch.object(Connection, "of", lambda settings, principal: connection):
             jobs = list(worker.jobs_of(role, SETTINGS, REFERENCE))

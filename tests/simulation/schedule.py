@@ -74,8 +74,14 @@ class Schedule:
     sends: int
     incidents: tuple[Incident, ...]
 
+    @property
+    def named(self) -> bool:
+        """Whether the groups know a worker again after its restart: in every other seed."""
+        return self.seed % 2 == 1
+
     def __str__(self) -> str:
-        lines = [f"seed {self.seed}: workers {' '.join(self.workers)}; {self.sends} sends"]
+        known = ", known by their names" if self.named else ""
+        lines = [f"seed {self.seed}: workers {' '.join(self.workers)}{known}; {self.sends} sends"]
         return "\n".join([*lines, *(f"  {one}" for one in self.incidents)])
 
 

@@ -8,7 +8,7 @@ import json
 import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -58,9 +58,12 @@ class World:
         self.producers.append(made)
         return made
 
-    async def member(self, listener: Any = None) -> Any:
-        """A started member of this test's group."""
+    async def member(self, listener: Any = None, instance: str | None = None) -> Any:
+        """A started member of this test's group; one with a name has a session that outlasts the test."""
         connection = self.connect()
+        if instance is not None:
+            patient = LIMITS.model_copy(update={"session_timeout_ms": 60_000})
+            connection = replace(connection, instance=instance, limits=patient)
         made = connection.group_consumer(f"{self.stem}.group")
         made.subscribe([self.at().topic], listener=listener)
         await connection.start(made)
@@ -223,6 +226,22 @@ async def test_two_members_share_the_partitions_and_are_told_before_and_after(wo
     others = [parts for who, what, parts in told if who == "second" and what == "assigned"][-1]
     assert sorted((*mine[3][1], *others)) == [0, 1] and len(others) == 1
     assert first is not None
+
+
+async def test_a_member_with_a_name_takes_its_own_place_again_and_troubles_nobody(world: World) -> None:
+    """Its session may last: nobody waits for it, and nobody else is told anything."""
+    told: list[tuple[str, str, tuple[int, ...]]] = []
+    await world.member(_Listener("other", told), instance="other")
+    await _until(lambda: ("other", "assigned", (0, 1)) in told)
+    former = await world.member(_Listener("former", told), instance="same")
+    await _until(lambda: sum(what == "assigned" for _, what, _ in told) >= 3)
+    [share] = [parts for who, what, parts in told if (who, what) == ("former", "assigned")]
+    before = [one for one in told if one[0] == "other"]
+    await former.stop()
+    world.consumers.remove(former)
+    await world.member(_Listener("later", told), instance="same")
+    await _until(lambda: ("later", "assigned", share) in told)
+    assert [one for one in told if one[0] == "other"] == before
 
 
 async def test_who_was_given_up_by_the_group_commits_nothing(world: World) -> None:
