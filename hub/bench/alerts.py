@@ -15,12 +15,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from hub.bench import nation
+from hub.bench.nation import CLOCK, OFFICE, PACKAGE
 from hub.bench.row import Row
 from hub.contracts import catalogue, codec
 from hub.domain import events as e
 from hub.domain import facts as f
 from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzovi
-from hub.domain.reference import Reference, Region, Role, Tenant
 from hub.domain.words import (
     AlertKind,
     AlertState,
@@ -42,24 +43,12 @@ TIP_EVERY: Final = 20
 GOAL_P99_MS: Final = 250.0
 RED_LEAVE_DAYS: Final = 15
 ARRIVAL_S: Final = 60.0
-PACKAGE, OFFICE, CLOCK, OPS = TenantId("pkg-bench"), TenantId("office"), TenantId("clock"), TenantId("ops")
+OPS: Final = TenantId("ops")
 START: Final = date(2026, 3, 2)
 SHORT: Final = Agb("41000001")
 AMPLE: Final = tuple(Agb(f"4100000{n}") for n in range(2, 7))
 CODES: Final = tuple(RegionCode(f"KSV-{n:02d}") for n in range(1, REGIONS + 1))
-REFERENCE: Final = Reference(
-    version=1,
-    log_partitions=2,
-    regions=tuple(Region(code, "Bench", n % 2) for n, code in enumerate(CODES)),
-    postcodes=tuple((Pc4(str(1000 + n)), code) for n, code in enumerate(CODES)),
-    tenants=(
-        Tenant(PACKAGE, Role.PACKAGE),
-        Tenant(OFFICE, Role.OFFICE),
-        Tenant(CLOCK, Role.CLOCK),
-        Tenant(OPS, Role.OPS),
-        *(Tenant(TenantId(code.lower()), Role.KSV, code) for code in CODES),
-    ),
-)
+REFERENCE: Final = nation.small((PACKAGE,), CODES, 2, (OPS,))
 
 
 def rows() -> Sequence[Row]:
@@ -104,7 +93,7 @@ class _Bench:
 
     def waits_ms(self) -> Iterator[float]:
         """How long each alert took."""
-        self._send(OFFICE, *(_mandate(provider) for provider in (SHORT, *AMPLE)))
+        self._send(OFFICE, *(nation.mandate(provider, PACKAGE) for provider in (SHORT, *AMPLE)))
         self._start_days(1)
         short_clients = [_registration(code, SHORT, n, START + timedelta(days=165)) for code in CODES for n in range(8)]
         self._send(PACKAGE, *short_clients)
@@ -183,17 +172,6 @@ class _Bench:
                 time.sleep(0.0005)
             if time.monotonic() > give_up_at:
                 raise HubError(f"waited {ARRIVAL_S:.0f} s for {what}; see what the workers logged")
-
-
-def _mandate(provider: Agb) -> e.MandateGranted:
-    return e.MandateGranted(
-        record_id=RecordId(f"mandate-{provider}"),
-        version=1,
-        provider=provider,
-        mandate_tenant=PACKAGE,
-        bo_member=False,
-        valid_from=date(2020, 1, 1),
-    )
 
 
 def _registration(code: RegionCode, provider: Agb, number: int, due: date) -> e.RegistrationSubmitted:

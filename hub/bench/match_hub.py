@@ -18,13 +18,14 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, Producer
 
+from hub.bench import nation
+from hub.bench.nation import CLOCK, OFFICE
 from hub.bench.row import Row
 from hub.contracts import catalogue, codec
-from hub.domain.events import DayStarted, MandateGranted, RegistrationSubmitted
+from hub.domain.events import DayStarted, RegistrationSubmitted
 from hub.domain.facts import DuplicateSignalled, ReceiptIssued
-from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzovi
+from hub.domain.identifiers import Agb, Pc4, RecordId, TenantId, Uzovi
 from hub.domain.identity import Identity
-from hub.domain.reference import Reference, Region, Role, Tenant
 from hub.domain.words import IndicationProtocol, RegistrationStatus, SignalPhase
 from hub.edge import EdgeEncoder, FileKey
 from hub.errors import WorldUnavailable
@@ -32,21 +33,9 @@ from hub.local.demo import Stack, prepare, start_hub
 from hub.local.dutch_people import DutchPeople
 from hub.match_evaluation.warm import person_of
 
-A, B, OFFICE, CLOCK, KSV = (TenantId(name) for name in ("pkg-a", "pkg-b", "office", "clock", "ksv-01"))
+A, B, KSV = (TenantId(name) for name in ("pkg-a", "pkg-b", "ksv-01"))
 PROVIDER_OF: Final = {A: Agb("41000001"), B: Agb("41000002")}
-REFERENCE: Final = Reference(
-    version=1,
-    log_partitions=1,
-    regions=(Region(RegionCode("KSV-01"), "Bench", 0),),
-    postcodes=tuple((Pc4(str(1000 + n)), RegionCode("KSV-01")) for n in range(20)),
-    tenants=(
-        Tenant(A, Role.PACKAGE),
-        Tenant(B, Role.PACKAGE),
-        Tenant(OFFICE, Role.OFFICE),
-        Tenant(CLOCK, Role.CLOCK),
-        Tenant(KSV, Role.KSV, RegionCode("KSV-01")),
-    ),
-)
+REFERENCE: Final = nation.small((A, B))
 DAY: Final = date(2026, 3, 2)
 CLIENTS: Final = 39
 """Just below the budget of links that holds a tenant, the last of the fence included."""
@@ -128,7 +117,7 @@ class _Story:
     def play(self, clients: int, transfers: int, per_s: float) -> Heard:
         """The story of the module's first lines."""
         for tenant, provider in PROVIDER_OF.items():
-            self.say(OFFICE, _mandate(tenant, provider))
+            self.say(OFFICE, nation.mandate(provider, tenant))
         self.say(CLOCK, DayStarted(date=DAY))
         self.wait_for_receipts()
         for tenant in PROVIDER_OF:  # what comes on a tenant's first day waits for the daily batch: this is that day
@@ -240,13 +229,6 @@ class _Story:
             "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": tenant, "sasl.password": self.stack.passwords[tenant],
             "log_level": 0,
         }  # fmt: skip
-
-
-def _mandate(tenant: TenantId, provider: Agb) -> MandateGranted:
-    return MandateGranted(
-        record_id=RecordId(f"mandate-{provider}-1"), version=1, provider=provider, mandate_tenant=tenant,
-        bo_member=True, valid_from=date(2020, 1, 1),
-    )  # fmt: skip
 
 
 def _partitions(*topics: str) -> list[Any]:

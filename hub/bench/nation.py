@@ -20,18 +20,44 @@ from hub.streams.producer import Outgoing
 PACKAGE: Final = TenantId("pkg-bench")
 OFFICE: Final = TenantId("office")
 CLOCK: Final = TenantId("clock")
-REFERENCE: Final = Reference(
-    version=1,
-    log_partitions=1,
-    regions=(Region(RegionCode("KSV-01"), "Bench", 0),),
-    postcodes=tuple((Pc4(str(1000 + n)), RegionCode("KSV-01")) for n in range(20)),
-    tenants=(
-        Tenant(PACKAGE, Role.PACKAGE),
-        Tenant(OFFICE, Role.OFFICE),
-        Tenant(CLOCK, Role.CLOCK),
-        Tenant(TenantId("ksv-01"), Role.KSV, RegionCode("KSV-01")),
-    ),
-)
+HERE: Final = RegionCode("KSV-01")
+
+
+def small(
+    packages: Sequence[TenantId],
+    codes: Sequence[RegionCode] = (HERE,),
+    partitions: int = 1,
+    ops: Sequence[TenantId] = (),
+) -> Reference:
+    """Tables with these packages and regions, at least twenty postcodes dealt out over them, and a KSV for each."""
+    return Reference(
+        version=1,
+        log_partitions=partitions,
+        regions=tuple(Region(code, "Bench", n % partitions) for n, code in enumerate(codes)),
+        postcodes=tuple((Pc4(str(1000 + n)), codes[n % len(codes)]) for n in range(max(20, len(codes)))),
+        tenants=(
+            *(Tenant(package, Role.PACKAGE) for package in packages),
+            Tenant(OFFICE, Role.OFFICE),
+            Tenant(CLOCK, Role.CLOCK),
+            *(Tenant(tenant, Role.OPS) for tenant in ops),
+            *(Tenant(TenantId(code.lower()), Role.KSV, code) for code in codes),
+        ),
+    )
+
+
+def mandate(provider: Agb, package: TenantId) -> MandateGranted:
+    """A provider lets a package speak for it."""
+    return MandateGranted(
+        record_id=RecordId(f"mandate-{provider}"),
+        version=1,
+        provider=provider,
+        mandate_tenant=package,
+        bo_member=True,
+        valid_from=date(2020, 1, 1),
+    )
+
+
+REFERENCE: Final = small((PACKAGE,))
 TODAY: Final = date(2026, 3, 2)
 PROVIDERS: Final = tuple(Agb(f"4100{n:04d}") for n in range(1, 11))
 _NOON_MS: Final = 1_772_449_200_000
@@ -39,18 +65,8 @@ _NOON_MS: Final = 1_772_449_200_000
 
 def opening() -> Iterator[tuple[TenantId, Any]]:
     """What must be said before the first registration: mandates, and the day."""
-    for number, provider in enumerate(PROVIDERS):
-        yield (
-            OFFICE,
-            MandateGranted(
-                record_id=RecordId(f"mandate-{number:04d}"),
-                version=1,
-                provider=provider,
-                mandate_tenant=PACKAGE,
-                bo_member=True,
-                valid_from=date(2020, 1, 1),
-            ),
-        )
+    for provider in PROVIDERS:
+        yield OFFICE, mandate(provider, PACKAGE)
     yield CLOCK, DayStarted(date=TODAY)
 
 

@@ -225,6 +225,16 @@ CONSOLE: Final = "hub-console"
 WEBHOOKS: Final = "hub-webhooks"
 SIGNING: Final = "hub-signing"
 AUDITOR: Final = "hub-auditor"
+PRINCIPAL_OF_ROLE: Final = {
+    "intake": INTAKE,
+    "region": REGION,
+    "duplicates": DUPLICATES,
+    "delivery": DELIVERY,
+    "read-model": READ_MODEL,
+    "webhooks": WEBHOOKS,
+    "signing": SIGNING,
+}
+"""Kafka user of each role of `hub run`, but for the clock, which is a tenant, and the console, which has none yet."""
 HUB_PRINCIPALS: Final = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, WEBHOOKS, SIGNING, AUDITOR)
 
 

@@ -1,6 +1,5 @@
 """One event in front of one region: what a rule may look at, and where it says what follows."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -85,10 +84,6 @@ class Case:
     def say(self, fact: Any) -> None:
         """One more fact follows."""
         self.facts.append(fact)
-
-    def say_all(self, facts: Sequence[Any]) -> None:
-        """Several more, in their order."""
-        self.facts.extend(facts)
 
     def settle(self, ref: RecordRef, outcome: SettledOutcome, due: date, *, by_transfer: bool = False) -> None:
         """Tell the match fold how a version of a record with an encoded identity was judged (DESIGN spine 4)."""

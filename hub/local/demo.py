@@ -46,16 +46,6 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "delivery": ("delivery", "read-model"),
 }
 """Worker → its roles. One process each, so that each can be killed and seen apart; the console is one more."""
-PRINCIPALS: Final[Mapping[str, str]] = {
-    "intake": catalogue.INTAKE,
-    "region": catalogue.REGION,
-    "duplicates": catalogue.DUPLICATES,
-    "delivery": catalogue.DELIVERY,
-    "read-model": catalogue.READ_MODEL,
-    "webhooks": catalogue.WEBHOOKS,
-    "signing": catalogue.SIGNING,
-}
-"""Kafka user of each role. A test holds it equal to the workers' own list, whose import would cost a second here."""
 ASKED_TO_END: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_S: Final = 60.0
 AUDITOR: Final = "auditor"
@@ -223,7 +213,9 @@ def start_hub(stack: Stack, reference: Reference, limits: Mapping[str, str] = Ma
     for name, roles in ROLES.items():
         keys = stack.keys / f"{name}.json"
         keys.touch(mode=0o600)
-        keys.write_text(json.dumps({p: stack.passwords[p] for p in map(PRINCIPALS.__getitem__, roles)}), "utf-8")
+        keys.write_text(
+            json.dumps({p: stack.passwords[p] for p in map(catalogue.PRINCIPAL_OF_ROLE.__getitem__, roles)}), "utf-8"
+        )
         env = {
             "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,
             "HUB_CREDENTIALS_FILE": str(keys),

@@ -29,16 +29,7 @@ from hub.streams.reader import Job, Reader, reason_of
 from hub.streams.tables_watch import TablesWatch
 from hub.streams.watchdog import Watchdog
 
-PRINCIPALS: Final[Mapping[str, str]] = {
-    "intake": catalogue.INTAKE,
-    "region": catalogue.REGION,
-    "duplicates": catalogue.DUPLICATES,
-    "delivery": catalogue.DELIVERY,
-    "read-model": catalogue.READ_MODEL,
-    "webhooks": catalogue.WEBHOOKS,
-    "signing": catalogue.SIGNING,
-    "clock": "clock",
-}
+PRINCIPALS: Final[Mapping[str, str]] = {**catalogue.PRINCIPAL_OF_ROLE, "clock": "clock"}
 """Kafka user of each role. The clock is a tenant like any other: it only has an inbox."""
 ROLES: Final = tuple(PRINCIPALS)
 BEAT_S: Final = 0.5

@@ -22,11 +22,9 @@ from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzo
 from hub.domain.reference import Reference, Region, Role, Tenant
 from hub.domain.region_plan import national_defaults
 from hub.errors import PartitionCountChanged, UsageError
-from hub.local import demo
 from hub.local.dump import dump_topics
 from hub.local.kafka import KafkaCluster
 from hub.local.provision import apply
-from hub.streams import worker
 
 ALFA, OFFICE = TenantId("pkg-alfa"), TenantId("trust-office")
 TABLES = Reference(
@@ -202,10 +200,3 @@ def test_a_tenant_that_ended_loses_its_inbox_when_that_takes_force_and_gets_it_b
     back = apply(servers, words, again, now_ms=returns)
     assert back.topics == 0
     cluster.send(ALFA, catalogue.inbox(ALFA), b"back")
-
-
-def test_each_worker_of_the_demo_gets_the_password_of_its_roles() -> None:
-    """The demo's list is the workers' own."""
-    assert {role: demo.PRINCIPALS[role] for roles in demo.ROLES.values() for role in roles} == {
-        role: worker.PRINCIPALS[role] for roles in demo.ROLES.values() for role in roles
-    }
