@@ -21,18 +21,20 @@ from hub.contracts import catalogue
 from hub.local.kafka import KafkaCluster
 from hub.local.rest import wait_until_idle
 from hub.local.valkey import Valkey
-from hub.settings import Settings
+from hub.settings import Limits, Settings
 from hub.streams import worker
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.producer import Publisher, Record
 from hub.streams.reader import Reader
 from tests.invariants import Topics, check_all
-from tests.simulation.run import LIMITS, _hand_over, _row
+from tests.simulation.run import _hand_over, _row
 from tests.simulation.schedule import draw
 from tests.simulation.traffic import REFERENCE, Send, Tenants
 
 pytestmark = pytest.mark.kafka
 SENDS = 40
+LIMITS = Limits(snapshot_interval_s=1.0)
+"""Sessions as long as a deployment's: eight workers share this process, and a busy machine is no fault of theirs."""
 WORKERS = ("intake", "intake", "region", "region", "duplicates", "delivery", "delivery", "read-model")
 
 
