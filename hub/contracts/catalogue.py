@@ -40,6 +40,9 @@ TOLD_KEPT_MS: Final = 90 * DAY_MS
 ALERTS_KEPT_MS: Final = 400 * DAY_MS
 ENCODINGS_KEPT_MS: Final = 400 * DAY_MS
 """A pregnancy, six weeks and room: encodings end with the state that needs them."""
+COMPACTED_SEGMENT_BYTES: Final = 16 * 1024 * 1024
+"""The newest segment is never compacted: with a broker's default of 1 GiB, whoever loads a snapshot might have to read
+a gigabyte of what no longer holds."""
 INBOX_BYTES_MAX: Final = 1_048_576
 DEAD_LETTER_BYTES_MAX: Final = INBOX_BYTES_MAX + 65_536
 
@@ -270,8 +273,10 @@ class Topic:
             if self.compacted
             else "delete"
         )
+        segments = {"segment.bytes": str(COMPACTED_SEGMENT_BYTES)} if self.compacted else {}
         return {
             "cleanup.policy": policy,
+            **segments,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.bytes_max),
             "message.timestamp.type": "LogAppendTime" if self.append_time else "CreateTime",
