@@ -192,6 +192,11 @@ def out_topic(kind: str, tenant: TenantId) -> str:
     return f"out.{kind}.{tenant}"
 
 
+def connector_group(tenant: TenantId) -> str:
+    """Consumer group of the connector to this tenant's waitlist tool."""
+    return f"{tenant}.waitlist-connector"
+
+
 def destination_topic(fact: Any) -> str | None:
     """Where delivery copies a fact, or None for what stays between the machines."""
     row = OUTPUTS[type(fact)]

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     SNAPSHOT_OLD = "snapshot_old"
     DAY_MISSED = "day_missed"
     DEAD_LETTERS_GROW = "dead_letters_grow"
+    STATEMENTS_REFUSED = "statements_refused"
     REDIS_UNREACHABLE = "redis_unreachable"
     REDIS_TOO_OLD = "redis_too_old"
     READ_MODEL_BEHIND = "read_model_behind"
@@ -68,6 +69,7 @@ NEXT_STEP: Final[dict[Kind, str]] = {
     Kind.SNAPSHOT_OLD: "Look at the worker of that fold: it folds and cannot write its snapshots.",
     Kind.DAY_MISSED: "Start the clock; it sends every day that it missed, in order.",
     Kind.DEAD_LETTERS_GROW: "Run hub dlq list for that tenant; the reason code says what to ask of its vendor.",
+    Kind.STATEMENTS_REFUSED: "See why the tool refuses them, mend it, and start its connector once with --again.",
     Kind.REDIS_UNREACHABLE: "Start Redis, or mend REDIS_URL. Nothing is lost: the read model catches up.",
     Kind.REDIS_TOO_OLD: "Bring Redis to 6.2 or Valkey to any version.",
     Kind.READ_MODEL_BEHIND: "Start the read-model worker; if it runs, look at its lines.",
@@ -81,6 +83,7 @@ WARNINGS: Final = frozenset(
         Kind.GROUP_BEHIND,
         Kind.SNAPSHOT_OLD,
         Kind.DEAD_LETTERS_GROW,
+        Kind.STATEMENTS_REFUSED,
         Kind.READ_MODEL_BEHIND,
     }
 )

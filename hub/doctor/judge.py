@@ -130,6 +130,17 @@ def judge_dead_letters(since_yesterday: Mapping[str, int]) -> Iterator[Finding]:
             yield Finding(Kind.DEAD_LETTERS_GROW, f"{topic} took {count} dead letters in the last 24 hours")
 
 
+def judge_statements(refused: Mapping[str, list[tuple[int, int]]]) -> Iterator[Finding]:
+    """Statements that a waitlist tool would not have, by topic: first and last offset of each range."""
+    for topic, ranges in sorted(refused.items()):
+        if ranges:
+            count = sum(last - first + 1 for first, last in ranges)
+            yield Finding(
+                Kind.STATEMENTS_REFUSED,
+                f"the waitlist tool refused {count} statements of {topic}, first {ranges[0][0]}",
+            )
+
+
 def judge_workers(seen: Mapping[str, WorkerSeen], tables_version: int) -> Iterator[Finding]:
     """Workers that say nothing, are not ready, or work by other tables."""
     for name, worker in sorted(seen.items()):

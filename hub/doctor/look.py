@@ -41,10 +41,11 @@ from hub.domain.facts import DayClosed
 from hub.domain.reference import Reference, Role
 from hub.errors import HubError, WorldUnavailable
 from hub.local.dump import READ_WHOLE, control_records, read_whole
-from hub.local.offsets import committed, ends, known_groups
+from hub.local.offsets import committed, ends, known_groups, notes
 from hub.local.rest import hops, shown_positions
 from hub.streams.folds import FOLDS
 from hub.streams.machine import Marker, marker_key
+from hub.streams.offset_notes import ranges_of
 from hub.streams.read_model import POSITIONS
 
 AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
@@ -119,6 +120,7 @@ class _Doctor:
             ("snapshots", lambda: self._markers(admin, reference, here)),
             ("days", lambda: self._days(reference, here)),
             ("dead letters", lambda: self._dead_letters(admin, here)),
+            ("statements", lambda: self._statements(admin, reference)),
             ("schemas", lambda: self._schemas(reference, here)),
             ("read model", lambda: self._read_model(admin, reference, here)),
         )
@@ -279,6 +281,15 @@ class _Doctor:
         return judge.judge_dead_letters(
             {name: ends_now[name, 0] - start for (name, _), start in since.items() if start >= 0}
         )  # fmt: skip
+
+    def _statements(self, admin: AdminClient, reference: Reference) -> Iterator[Finding]:
+        return judge.judge_statements(
+            {
+                topic: ranges_of(note)
+                for tenant in reference.by_role[Role.WAITLIST]
+                for (topic, _), note in notes(admin, catalogue.connector_group(tenant)).items()
+            }
+        )
 
     def _schemas(self, reference: Reference, here: Mapping[str, catalogue.Topic]) -> Iterator[Finding]:
         found: dict[str, set[int]] = {}

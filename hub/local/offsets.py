@@ -1,6 +1,6 @@
 """Where partitions end, and where groups stand: what doctor, rest and the opening of a generation ask of a cluster."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
@@ -23,16 +23,24 @@ def ends(admin: AdminClient, places: Iterable[Place], spec: OffsetSpec = LATEST)
 
 def committed(admin: AdminClient, group: str) -> dict[Place, int]:
     """What a group has acknowledged; nothing where there is no such group. KafkaException without an answer."""
+    return {(tp.topic, tp.partition): tp.offset for tp in _held(admin, group) if tp.offset >= 0}
+
+
+def notes(admin: AdminClient, group: str) -> dict[Place, str]:
+    """The text that a group keeps with each offset (hub/streams/offset_notes.py). KafkaException without an answer."""
+    return {(tp.topic, tp.partition): tp.metadata or "" for tp in _held(admin, group)}
+
+
+def _held(admin: AdminClient, group: str) -> Sequence[TopicPartition]:
     [future] = admin.list_consumer_group_offsets(
         [ConsumerGroupTopicPartitions(group)], request_timeout=ANSWER_S
     ).values()
     try:
-        held = future.result(ANSWER_S).topic_partitions or ()
+        return future.result(ANSWER_S).topic_partitions or ()
     except KafkaException as problem:
         if problem.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-            return {}
+            return ()
         raise
-    return {(tp.topic, tp.partition): tp.offset for tp in held if tp.offset >= 0}
 
 
 def known_groups(admin: AdminClient) -> list[str]:

@@ -12,7 +12,7 @@ of what was written already.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import redis
@@ -20,7 +20,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from hub.contracts import catalogue
-from hub.domain.reference import Reference
+from hub.domain.reference import Reference, Role
 from hub.errors import WorldUnavailable
 from hub.local.offsets import Place, committed, ends, known_groups
 
@@ -36,10 +36,11 @@ POSITIONS: Final = "hub:positions"
 Offsets = Mapping[Place, int]
 
 
-def hops(reference: Reference, groups: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
+def hops(reference: Reference, groups: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
     """Consumer group → the topics that it takes, for every hop that commits. A test holds it equal to the workers'.
 
-    `groups`: those that the cluster knows. A receiver of webhooks has one, which counts as long as it is kept. Signing
+    `groups`: those that the cluster knows. A receiver of webhooks has one, and so has the connector to a waitlist tool;
+    it counts as long as it is kept. Signing
     is not asked: what it reads is written in transactions, whose marker lies behind the last record and is never
     committed by a reader.
     """
@@ -56,6 +57,11 @@ def hops(reference: Reference, groups: Iterable[str] = ()) -> dict[str, tuple[st
         f"hub.delivery.g{generation}": (facts,),
         f"hub.delivery.g{generation}.compacted": (facts,),
         **{group: (catalogue.ALERTS,) for group in sorted(groups) if group.startswith(WEBHOOKS)},
+        **{
+            group: (catalogue.out_topic("allocations", tenant), catalogue.out_topic("client-status", tenant))
+            for tenant in reference.by_role[Role.WAITLIST]
+            if (group := catalogue.connector_group(tenant)) in groups
+        },
     }
 
 

@@ -31,7 +31,7 @@ from hub.connectors.waitlist_tool import (
     status_json,
 )
 from hub.contracts import codec
-from hub.contracts.catalogue import OUTPUTS, inbox, out_topic
+from hub.contracts.catalogue import OUTPUTS, connector_group, inbox, out_topic
 from hub.domain.events import AllocationAnswered, WaitingClientListed
 from hub.domain.facts import AllocationStated, ClientStatusChanged
 from hub.domain.identifiers import TenantId
@@ -97,7 +97,7 @@ class Bridge:
 
         UsageError, ToolRefused: the tool does not let us in, or will not give or acknowledge a page.
         """
-        group = f"{self.tenant}.waitlist-connector"
+        group = connector_group(self.tenant)
         consumer, notes = self.connection.group_consumer(group), _Notes(self.connection, group)
         writers = [(self.tenant, self.connection, "clients", client_event)]
         if self.coordinator is not None:

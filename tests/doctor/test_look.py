@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -42,6 +42,7 @@ from hub.streams.machine import Marker, Stopped, marker_key
 from tests.contracts.world import REFERENCE
 
 pytestmark = pytest.mark.kafka
+LIST = TenantId("wait-a")
 QUIET = {Kind.DAY_MISSED}
 """What is wrong with a hub on which nothing runs yet: no clock has spoken."""
 
@@ -159,6 +160,24 @@ def test_work_that_nobody_does_and_dead_letters_are_told(world: World) -> None:
     found = world.found()
     assert found[Kind.GROUP_WITHOUT_MEMBERS] == "group hub.intake.g1 has no members, 1 records behind"
     assert found[Kind.DEAD_LETTERS_GROW] == "inbox.pkg-a.dlq took 1 dead letters in the last 24 hours"
+
+
+def test_statements_that_a_waitlist_tool_refused_are_told_and_so_is_a_connector_that_does_not_run(world: World) -> None:
+    """From what its group keeps with its offset: no connector need answer."""
+    topic, group = catalogue.out_topic("allocations", LIST), catalogue.connector_group(LIST)
+    for _ in range(3):
+        world.write(topic, b"KSV-01", b"x")
+    connector = Consumer({
+        "bootstrap.servers": world.cluster.bootstrap, "security.protocol": "SASL_PLAINTEXT", "log_level": 0,
+        "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": LIST, "sasl.password": world.passwords[LIST],
+        "group.id": group,
+    })  # fmt: skip
+    connector.commit(offsets=[TopicPartition(topic, 0, 2, "0-1")], asynchronous=False)
+    found = examine(world.stack)
+    connector.close()
+    told = [one.what for one in found if one.kind in (Kind.STATEMENTS_REFUSED, Kind.GROUP_WITHOUT_MEMBERS)]
+    assert f"the waitlist tool refused 2 statements of {topic}, first 0" in told
+    assert f"group {group} has no members, 1 records behind" in told
 
 
 def test_a_day_that_the_clock_missed_is_told(world: World) -> None:

@@ -248,7 +248,7 @@ async def test_a_statement_that_the_tool_refuses_stops_nobody_and_can_be_told_ag
 
     async def note_is(expected: str) -> None:
         async def holds() -> bool:
-            return (await connection.notes(f"{SECOND}.waitlist-connector")).get(topic) == expected
+            return (await connection.notes(catalogue.connector_group(SECOND))).get(topic) == expected
 
         await until(holds)
 
