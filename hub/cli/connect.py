@@ -44,9 +44,13 @@ def waitlist(
     """Connect a region's waitlist tool: its clients and answers in, allocations and client statuses out."""
     import asyncio
 
+    from hub.log import configure
+    from hub.settings import Settings
     from hub.streams.waitlist import connect
 
-    asyncio.run(connect(url, tenant, token_file.read_text("utf-8").strip(), coordinator, again=again))
+    configure(settings := Settings())
+    token = token_file.read_text("utf-8").strip()
+    asyncio.run(connect(settings, url, tenant, token, coordinator, again=again))
 
 
 @prognosis_app.command("import", epilog="Example: hub prognosis import prognosis.csv --dry-run")

@@ -12,7 +12,9 @@ that asks to be left alone is left alone.
 """
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -36,7 +38,7 @@ from hub.domain.events import AllocationAnswered, WaitingClientListed
 from hub.domain.facts import AllocationStated, ClientStatusChanged
 from hub.domain.identifiers import TenantId
 from hub.errors import WorldUnavailable
-from hub.log import STATEMENT_REFUSED, configure, log
+from hub.log import STATEMENT_REFUSED, log
 from hub.settings import Settings
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.health import serving
@@ -225,11 +227,16 @@ async def _insisting(ask: Callable[[], Awaitable[_T]]) -> _T:
     return await ask()
 
 
-async def connect(url: str, tenant: str, token: str, coordinator: str | None, *, again: bool = False) -> None:
-    """Run a bridge with the settings of the environment until it is cancelled."""
-    settings = Settings()
-    configure(settings)
+async def connect(
+    settings: Settings, url: str, tenant: str, token: str, coordinator: str | None, *, again: bool = False
+) -> None:
+    """Run a bridge until SIGTERM or SIGINT: then it leaves its group in order."""
     ksv = None if coordinator is None else (TenantId(coordinator), Connection.of(settings, coordinator))
     own = Connection.of(settings, tenant)
     async with aiohttp.ClientSession() as session, serving(settings):
-        await Bridge(Tool(url, token, session), TenantId(tenant), own, ksv, again=again).run()
+        bridge = Bridge(Tool(url, token, session), TenantId(tenant), own, ksv, again=again)
+        running = asyncio.create_task(bridge.run())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+        with suppress(asyncio.CancelledError):
+            await running

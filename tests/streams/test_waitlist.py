@@ -1,10 +1,14 @@
 """The round trip with a waitlist tool: a real HTTP server, a real broker, the real rules between them."""
 
 import asyncio
+import json
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -22,9 +26,10 @@ from hub.domain.identifiers import RecordId, TenantId
 from hub.domain.words import DeclaredColour
 from hub.errors import UsageError
 from hub.local.kafka import KafkaCluster
+from hub.settings import Settings
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.producer import Publisher, Record
-from hub.streams.waitlist import Bridge
+from hub.streams.waitlist import Bridge, connect
 from tests.contracts.examples import example
 from tests.domain.region_world import (
     ALFA,
@@ -63,6 +68,9 @@ class SmallTool:
     refuses: str = ""
     busy: int = 0
     refusals: int = 0
+    pages_asked: int = 0
+    deaf: bool = False
+    """Answers 400 to what it is told of its own records."""
     asked_s: list[float] = field(default_factory=list)
 
     def app(self) -> web.Application:
@@ -75,6 +83,7 @@ class SmallTool:
     async def _page(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != "Bearer secret":
             return web.Response(status=401)
+        self.pages_asked += 1
         return web.json_response({"records": self.pages[request.match_info["kind"]], "cursor": "c1"})
 
     async def _take(self, request: web.Request) -> web.Response:
@@ -86,6 +95,8 @@ class SmallTool:
         if self.busy:
             self.busy -= 1
             return web.Response(status=429, headers={"Retry-After": str(PAUSE_S)})
+        if self.deaf and kind == "refused":
+            return web.Response(status=400)
         if body.get("client") == self.refuses:
             self.refusals += 1
             return web.Response(status=422)
@@ -221,6 +232,7 @@ SECOND = TenantId("list-two")
 async def stated(cluster: KafkaCluster, connection: Connection, *clients: str) -> None:
     """A statement about each of these clients, in this order."""
     topics = [catalogue.out_topic(kind, SECOND) for kind in ("allocations", "client-status")]
+    topics.append(catalogue.inbox(SECOND))
     admin = cluster.admin()
     for topic in set(topics) - admin.list_topics(timeout=10).topics.keys():
         admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
@@ -295,3 +307,35 @@ async def test_a_tool_that_gives_no_page_ends_the_connector_before_a_statement_i
         with pytest.raises(expected, match=f"answered {status} to GET /clients"):
             await Bridge(Tool(str(server.make_url("/")), "secret", session), SECOND, connection).run()
     assert set(asked) == {"GET"}
+
+
+async def test_a_tool_that_will_not_hear_what_is_wrong_with_a_record_still_gets_its_others_in(
+    cluster: KafkaCluster, connection: Connection
+) -> None:
+    """And the page is acknowledged, else it would come for ever."""
+    await stated(cluster, connection)
+    tool = SmallTool(deaf=True)
+    tool.pages["clients"] = [{"id": "w8", **CLIENT, "pc4": "nowhere"}, {"id": "w9", **CLIENT}]
+    async with running(tool, connection, SECOND):
+        await until(lambda: len(tool.of("received")) == 1)
+    assert [event.record_id for event in await read(connection, catalogue.inbox(SECOND))] == ["w9"]
+
+
+async def test_a_connector_that_is_told_to_stop_leaves_in_order(cluster: KafkaCluster, tmp_path: Path) -> None:
+    """Its place is free at once, instead of after its session."""
+    (keys := tmp_path / "keys.json").write_text(json.dumps({cluster.admin_user: cluster.admin_password}), "utf-8")
+    settings = Settings(bootstrap_servers=cluster.bootstrap, credentials_file=keys)
+    tool = SmallTool()
+    async with TestServer(tool.app(), host="127.0.0.1") as server:
+        ended = asyncio.create_task(connect(settings, str(server.make_url("")), cluster.admin_user, "secret", None))
+        await until(lambda: tool.pages_asked > 0)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(ended, 20)
+    assert await asyncio.to_thread(members, cluster, catalogue.connector_group(TenantId(cluster.admin_user))) == []
+
+
+def members(cluster: KafkaCluster, group: str) -> list[Any]:
+    """Who is in it."""
+    admin = cluster.admin()  # held while its answers are awaited
+    [future] = admin.describe_consumer_groups([group]).values()
+    return list(future.result(20).members)
