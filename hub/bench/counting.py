@@ -116,10 +116,15 @@ def log_record(number: int, keys: int, region: str) -> Record:
     )
 
 
+def record_id(key: int) -> RecordId:
+    """An id as long as a package's own."""
+    return RecordId(f"5f3c1a52-7d0e-4b86-9c41-{key:012d}")
+
+
 def _registration(key: int, version: int) -> bytes:
     return codec.encode(
         RegistrationSubmitted(
-            record_id=RecordId(f"5f3c1a52-7d0e-4b86-9c41-{key:012d}"),
+            record_id=record_id(key),
             version=version,
             provider=Agb("41001234"),
             status=RegistrationStatus.ACTIVE,

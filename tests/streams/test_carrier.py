@@ -72,7 +72,7 @@ def kept_by_a_reader(facts: list[ConsumerRecord]) -> Iterator[tuple[int, str, in
 
 
 def expected(events: int) -> set[tuple[int, str, int]]:
-    return {(p, f"r{n % KEYS:07d}", n // KEYS + 1) for p in range(PARTITIONS) for n in range(events)}
+    return {(p, counting.record_id(n % KEYS), n // KEYS + 1) for p in range(PARTITIONS) for n in range(events)}
 
 
 async def assert_folded_once(connection: Connection, stem: str, events: int) -> None:
