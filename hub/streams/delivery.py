@@ -5,6 +5,7 @@ how much everybody else sends. Compacted topics hold the newest value per key, s
 must not come last: they have a relay of their own, with the source offset inside the transaction of the copy.
 """
 
+import asyncio
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -114,14 +115,16 @@ class CompactedRelay:
             source: Publisher(self._connection.transactional_producer(f"{self.group}.{source.partition}"))
             for source in partitions
         }
-        for publisher in self._publishers.values():
-            await self._connection.start(publisher.producer)
-            await publisher.producer.begin_transaction()
-            await publisher.producer.abort_transaction()
+        await asyncio.gather(*(self._fence(publisher.producer) for publisher in self._publishers.values()))
         async with reading(self._connection) as lone:
             async for record in read_to_end(lone, {TopicPartition(topic, 0): None for topic in COMPACTED}):
                 headers = dict(record.headers)
                 self._is_newer(record.topic, headers["ce_hubregion"], int(headers["ce_sequence"]))
+
+    async def _fence(self, producer: AIOKafkaProducer) -> None:
+        await self._connection.start(producer)
+        await producer.begin_transaction()
+        await producer.abort_transaction()
 
     async def handle(self, polled: Polled) -> None:
         """Copy what is newer, together with the offset; remember the offset of what holds nothing for us."""
