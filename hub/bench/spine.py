@@ -285,7 +285,7 @@ def _expect_no_stop(stopped: Mapping[Any, Any]) -> None:
 
 async def _work_bare(connection: Connection, stem: str, events: int) -> Run:
     gc.set_threshold(GARBAGE_THRESHOLD)
-    consumer = connection.group_consumer(f"bench.{stem}")
+    consumer = connection.group_consumer(f"bench.{stem}", ["bench.long"])
     publisher = Publisher(connection.producer())
     await connection.start(publisher.producer)
     consumer.subscribe(["bench.long"])

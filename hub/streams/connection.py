@@ -5,10 +5,11 @@ so every consumer and producer is made here with the right ones.
 """
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
+from zlib import crc32
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -54,12 +55,12 @@ class Connection:
             limits=settings.limits,
         )
 
-    def group_consumer(self, group: str) -> AIOKafkaConsumer:
-        """A member of a consumer group; not started, not subscribed. Commits by hand only."""
+    def group_consumer(self, group: str, topics: Sequence[str]) -> AIOKafkaConsumer:
+        """A member of a consumer group, to be subscribed to these topics and started. Commits by hand only."""
         limits = self.limits
         return AIOKafkaConsumer(
             group_id=group,
-            group_instance_id=self.instance,
+            group_instance_id=None if self.instance is None else known_as(self.instance, topics),
             session_timeout_ms=limits.session_timeout_ms,
             heartbeat_interval_ms=limits.heartbeat_interval_ms,
             rebalance_timeout_ms=int(limits.session_timeout_ms + limits.revocation_wait_s * 1000),
@@ -161,6 +162,15 @@ class Connection:
             "max_request_size": 8 * 1024 * 1024,
             **self._common(),
         }
+
+
+def known_as(instance: str, topics: Sequence[str]) -> str:
+    """The name by which a group knows a worker again: another one when it takes other topics.
+
+    A broker gives a member that it knows its former share, whatever it asks for now: an inbox that came with newer
+    tables would belong to nobody.
+    """
+    return f"{instance}.{crc32(' '.join(sorted(topics)).encode()):08x}"
 
 
 @asynccontextmanager

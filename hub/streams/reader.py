@@ -93,7 +93,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
     async def start(self) -> None:
         """Join the group. HubError when the world is not as the tables say."""
         await self.job.open()
-        self._consumer = self._connection.group_consumer(self.job.group)
+        self._consumer = self._connection.group_consumer(self.job.group, self.job.topics)
         self._consumer.subscribe(list(self.job.topics), listener=self)
         await self._connection.start(self._consumer)
 

@@ -100,7 +100,8 @@ class Bridge:
         UsageError, ToolRefused: the tool does not let us in, or will not give or acknowledge a page.
         """
         group = connector_group(self.tenant)
-        consumer, notes = self.connection.group_consumer(group), _Notes(self.connection, group)
+        topics = [out_topic(OUTPUTS[kind].topic, self.tenant) for kind in TOLD]
+        consumer, notes = self.connection.group_consumer(group, topics), _Notes(self.connection, group)
         writers = [(self.tenant, self.connection, "clients", client_event)]
         if self.coordinator is not None:
             writers.append((*self.coordinator, "answers", answer_event))  # type: ignore[arg-type]
@@ -108,7 +109,6 @@ class Bridge:
         again = self.again
         try:
             await self.connection.start(consumer)
-            topics = [out_topic(OUTPUTS[kind].topic, self.tenant) for kind in TOLD]
             consumer.subscribe(topics, listener=notes)
             for _, producer, _, _ in producers:
                 await self.connection.start(producer)

@@ -552,7 +552,7 @@ def read_model_position_not_compared() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _consumers(**options: Any) -> Iterator[None]:
-    def made(self: SimulatedConnection, group: str) -> SimulatedConsumer:
+    def made(self: SimulatedConnection, group: str, topics: Sequence[str]) -> SimulatedConsumer:
         consumer = SimulatedConsumer(self.broker, self.process, self.limits, group, **options)
         self.consumers.append(consumer)
         return consumer

@@ -15,7 +15,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalOperation, IllegalStateError, KafkaError, OutOfOrderSequenceNumber, ProducerFenced
 
 from hub.settings import Limits
-from hub.streams.connection import Connection
+from hub.streams.connection import Connection, known_as
 from tests.simulation.broker import Broker, Headers, Rebalancing, UnknownMember
 from tests.simulation.process import Process
 
@@ -384,9 +384,10 @@ class SimulatedConnection(Connection):
     process: Process = field(kw_only=True)
     consumers: list[SimulatedConsumer] = field(default_factory=list, kw_only=True)
 
-    def group_consumer(self, group: str) -> Any:
+    def group_consumer(self, group: str, topics: Sequence[str]) -> Any:
         """A member of a group."""
-        consumer = SimulatedConsumer(self.broker, self.process, self.limits, group, instance=self.instance)
+        instance = None if self.instance is None else known_as(self.instance, topics)
+        consumer = SimulatedConsumer(self.broker, self.process, self.limits, group, instance=instance)
         self.consumers.append(consumer)
         return consumer
 

@@ -7,7 +7,7 @@ import asyncio
 import json
 import random
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -58,14 +58,19 @@ class World:
         self.producers.append(made)
         return made
 
-    async def member(self, listener: Any = None, instance: str | None = None) -> Any:
-        """A started member of this test's group; one with a name has a session that outlasts the test."""
-        connection = self.connect()
-        if instance is not None:
-            patient = LIMITS.model_copy(update={"session_timeout_ms": 60_000})
-            connection = replace(connection, instance=instance, limits=patient)
-        made = connection.group_consumer(f"{self.stem}.group")
-        made.subscribe([self.at().topic], listener=listener)
+    async def member(
+        self,
+        listener: Any = None,
+        instance: str | None = None,
+        topics: Sequence[str] = ("log",),
+        session_ms: int = LIMITS.session_timeout_ms,
+    ) -> Any:
+        """A started member of this test's group."""
+        limits = LIMITS.model_copy(update={"session_timeout_ms": session_ms})
+        connection = replace(self.connect(), instance=instance, limits=limits)
+        taken = [self.at(topic=name).topic for name in topics]
+        made = connection.group_consumer(f"{self.stem}.group", taken)
+        made.subscribe(taken, listener=listener)
         await connection.start(made)
         self.consumers.append(made)
         return made
@@ -231,17 +236,28 @@ async def test_two_members_share_the_partitions_and_are_told_before_and_after(wo
 async def test_a_member_with_a_name_takes_its_own_place_again_and_troubles_nobody(world: World) -> None:
     """Its session may last: nobody waits for it, and nobody else is told anything."""
     told: list[tuple[str, str, tuple[int, ...]]] = []
-    await world.member(_Listener("other", told), instance="other")
+    await world.member(_Listener("other", told), instance="other", session_ms=60_000)
     await _until(lambda: ("other", "assigned", (0, 1)) in told)
-    former = await world.member(_Listener("former", told), instance="same")
+    former = await world.member(_Listener("former", told), instance="same", session_ms=60_000)
     await _until(lambda: sum(what == "assigned" for _, what, _ in told) >= 3)
     [share] = [parts for who, what, parts in told if (who, what) == ("former", "assigned")]
     before = [one for one in told if one[0] == "other"]
     await former.stop()
     world.consumers.remove(former)
-    await world.member(_Listener("later", told), instance="same")
+    await world.member(_Listener("later", told), instance="same", session_ms=60_000)
     await _until(lambda: ("later", "assigned", share) in told)
     assert [one for one in told if one[0] == "other"] == before
+
+
+async def test_a_member_with_a_name_that_takes_another_topic_gets_it(world: World) -> None:
+    """A broker would give a member that it knows its former share, and nothing of what is new."""
+    told: list[tuple[str, str, tuple[int, ...]]] = []
+    former = await world.member(_Listener("former", told), instance="same")
+    await _until(lambda: ("former", "assigned", (0, 1)) in told)
+    await former.stop()
+    world.consumers.remove(former)
+    await world.member(_Listener("later", told), instance="same", topics=("log", "times"))
+    await _until(lambda: ("later", "assigned", (0, 0, 1, 1)) in told)
 
 
 async def test_who_was_given_up_by_the_group_commits_nothing(world: World) -> None:

@@ -65,7 +65,7 @@ class Hub:
         workers.add(
             "+".join(roles), argv,
             {"PATH": "/usr/bin:/bin", "KAFKA_BOOTSTRAP_SERVERS": self.cluster.bootstrap,
-             "HUB_CREDENTIALS_FILE": str(keys)},
+             "HUB_CREDENTIALS_FILE": str(keys), "HUB_INSTANCE": "+".join(roles)},
         )  # fmt: skip
 
 

@@ -162,7 +162,7 @@ async def test_a_topic_that_does_not_exist_stops_with_its_name_and_acknowledges_
     assert deaths == [
         ("lost", "topic does-not-exist partition 0 does not exist. Run hub topics apply, then start again.")
     ]
-    again = connection.group_consumer(f"hub.intake.{stem}")
+    again = connection.group_consumer(f"hub.intake.{stem}", [stem])
     await connection.start(again)
     again.assign([TopicPartition(stem, 0)])
     assert await again.committed(TopicPartition(stem, 0)) is None
