@@ -124,10 +124,11 @@ def judge_days(last_closed: Mapping[str, date], regions: tuple[str, ...], today:
 
 
 def judge_dead_letters(since_yesterday: Mapping[str, int]) -> Iterator[Finding]:
-    """Tenants of whose records some were refused in the last day."""
-    for topic, count in sorted(since_yesterday.items()):
-        if count > DEAD_LETTERS_A_DAY_MAX:
-            yield Finding(Kind.DEAD_LETTERS_GROW, f"{topic} took {count} dead letters in the last 24 hours")
+    """Tenants of whose records some were refused in the last day, those with most first."""
+    grown = [(-count, topic) for topic, count in since_yesterday.items() if count > DEAD_LETTERS_A_DAY_MAX]
+    if grown:
+        told = ", ".join(f"{topic} {-count}" for count, topic in sorted(grown))
+        yield Finding(Kind.DEAD_LETTERS_GROW, f"dead letters of the last 24 hours: {told}")
 
 
 def judge_statements(refused: Mapping[str, list[tuple[int, int]]]) -> Iterator[Finding]:

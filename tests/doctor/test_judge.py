@@ -170,6 +170,6 @@ def test_a_read_model_that_is_empty_or_far_behind(
 def test_a_schema_that_the_lock_lacks_and_dead_letters_of_a_day() -> None:
     """Both name the topic and nothing of a record."""
     assert kinds(judge.judge_schemas({"region-log": {1, 999}}, frozenset({1}))) == [Kind.SCHEMA_UNKNOWN]
-    found = list(judge.judge_dead_letters({"inbox.pkg-a.dlq": 3, "inbox.pkg-b.dlq": 0}))
-    assert [one.what for one in found] == ["inbox.pkg-a.dlq took 3 dead letters in the last 24 hours"]
+    found = list(judge.judge_dead_letters({"inbox.pkg-a.dlq": 3, "inbox.pkg-b.dlq": 0, "inbox.pkg-c.dlq": 5}))
+    assert [one.what for one in found] == ["dead letters of the last 24 hours: inbox.pkg-c.dlq 5, inbox.pkg-a.dlq 3"]
     assert found[0].severity is Severity.WARNING

@@ -159,7 +159,7 @@ def test_work_that_nobody_does_and_dead_letters_are_told(world: World) -> None:
     world.write("inbox.pkg-a.dlq", b"k", b"x")
     found = world.found()
     assert found[Kind.GROUP_WITHOUT_MEMBERS] == "group hub.intake.g1 has no members, 1 records behind"
-    assert found[Kind.DEAD_LETTERS_GROW] == "inbox.pkg-a.dlq took 1 dead letters in the last 24 hours"
+    assert found[Kind.DEAD_LETTERS_GROW] == "dead letters of the last 24 hours: inbox.pkg-a.dlq 1"
 
 
 def test_statements_that_a_waitlist_tool_refused_are_told_and_so_is_a_connector_that_does_not_run(world: World) -> None:
