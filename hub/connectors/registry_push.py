@@ -66,7 +66,9 @@ class _Registry:
         self._shown = parts.hostname
         at = parts.netloc.rpartition("@")[2]
         self._base = urllib.parse.urlunsplit((parts.scheme, at, parts.path.rstrip("/"), "", ""))
-        self._open = urllib.request.build_opener(_NoRedirect).open
+        # Plain http is for this machine alone, so it goes through nobody's proxy.
+        proxies = {name: url for name, url in urllib.request.getproxies().items() if name == "https"}
+        self._open = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler(proxies)).open
         self._headers = {"content-type": MEDIA_TYPE, "accept": MEDIA_TYPE}
         if parts.username is not None and not is_private(parts.scheme, parts.hostname):
             raise UsageError(

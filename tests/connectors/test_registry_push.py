@@ -136,3 +136,13 @@ def test_a_login_is_not_taken_along_to_wherever_a_registry_points(foreign: Forei
     foreign.elsewhere = foreign.url + "/schemas/ids/1"
     with pytest.raises(UsageError, match=r"refuses GET /schemas/ids/1 .302."):
         push(registry(), foreign.url.replace("://", "://a:b@"))
+
+
+@pytest.mark.parametrize("foreign", [{"imports": True}], indirect=True)
+def test_a_registry_on_this_machine_is_spoken_to_without_a_proxy(
+    foreign: Foreign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be handed the login in the clear."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert push(registry(), foreign.url) == len(ROWS)
