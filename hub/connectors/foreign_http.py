@@ -21,7 +21,7 @@ def asked_pause_s(header: str, now: datetime) -> float:
         return min(float(text[:9]), ASKED_MAX_S)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year or an hour that no calendar has
         return 0.0
     aware = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
     return min(max(0.0, (aware - now).total_seconds()), ASKED_MAX_S)

@@ -20,6 +20,8 @@ from hub.connectors.foreign_http import ASKED_MAX_S, asked_pause_s, is_private
         ("-3", 0),
         ("soon", 0),
         ("\u00b2", 0),
+        ("Mon, 02 Mar 99999999999 12:00:00 GMT", 0),
+        ("Mon, 02 Mar 2026 12:00:00 +99999999999999999999", 0),
     ],
 )
 def test_seconds_and_dates_are_read_and_everything_else_asks_for_nothing(header: str, seconds: float) -> None:
