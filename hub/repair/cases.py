@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from hub.contracts import codec
 from hub.domain.facts import ReceiptIssued
+from hub.domain.versions import SPOKEN_FOR_A_PROVIDER
 from hub.domain.words import ReceiptOutcome
 from hub.errors import UsageError
 
@@ -83,19 +84,28 @@ def cases(sent: Iterable[Sent], receipts: Iterable[Receipt], dropped: frozenset[
         receipt = told.get(one.offset)
         if original is not None and receipt is not None and receipt.taken:
             redrives[original] = one.offset
-    accepted: dict[tuple[str | None, str], list[int]] = {}
+    accepted: dict[tuple[str | None, str | None], list[int]] = {}
     for receipt in told.values():
         if receipt.taken and receipt.fact.record_id:
-            accepted.setdefault((receipt.fact.record_type, receipt.fact.record_id), []).append(receipt.offset)
+            accepted.setdefault(_named(receipt), []).append(receipt.offset)
     found = []
     for offset, receipt in sorted(told.items()):
         if receipt.taken:
             continue
-        later = accepted.get((receipt.fact.record_type, receipt.fact.record_id or ""), ())
-        settled = redrives.get(offset, min((one for one in later if one > offset), default=None))
+        later = (one for one in accepted.get(_named(receipt), ()) if one > offset)
+        provider = None if receipt.fact.pointer == "/provider" else _provider(held.get(offset))
+        same = (one for one in later if None in (provider, other := _provider(held.get(one))) or other == provider)
+        settled = redrives.get(offset, min(same, default=None))
         state = State.MENDED if settled is not None else State.DROPPED if offset in dropped else State.OPEN
         found.append(Case(receipt, held.get(offset), state, settled))
     return found
+
+
+def compared(receipts: Iterable[Receipt]) -> frozenset[int]:
+    """Offsets of the records whose bytes `cases` asks for: what was not taken, and what may have settled it."""
+    receipts = list(receipts)
+    failed = {_named(receipt) for receipt in receipts if not receipt.taken}
+    return frozenset(receipt.offset for receipt in receipts if not receipt.taken or _named(receipt) in failed)
 
 
 def highest_version(receipts: Iterable[Receipt], record_type: str, record_id: str) -> int:
@@ -126,6 +136,16 @@ def offset_of(name: str, inbox: str) -> int:
     if not text.isdecimal():
         raise UsageError(f"found {name!r}, expected the number of a record in {inbox}, as `hub dlq list` shows it")
     return int(text)
+
+
+def _named(receipt: Receipt) -> tuple[str | None, str | None]:
+    return receipt.fact.record_type, receipt.fact.record_id
+
+
+def _provider(one: Sent | None) -> str | None:
+    """Of whose numbering its id is, None where nothing tells: two providers of one package may use the same id."""
+    event = None if one is None or one.value is None else readable(one.value)
+    return event.provider if isinstance(event, SPOKEN_FOR_A_PROVIDER) else None
 
 
 def _repaired(one: Sent) -> int | None:

@@ -25,7 +25,7 @@ from hub.contracts.catalogue import dead_letters, inbox, out_topic
 from hub.domain.facts import ReceiptIssued
 from hub.domain.identifiers import TenantId
 from hub.errors import UsageError, WorldUnavailable
-from hub.repair.cases import Case, Receipt, Sent, cases, offset_of
+from hub.repair.cases import Case, Receipt, Sent, cases, compared, offset_of
 from hub.settings import Settings
 
 ANSWER_S: Final = 30.0
@@ -73,8 +73,7 @@ class Desk:
     def cases(self) -> tuple[list[Case], list[Receipt]]:
         """What was not taken, and all receipts."""
         receipts = self.receipts()
-        failed = {receipt.offset for receipt in receipts if not receipt.taken}
-        return cases(self.sent(failed), receipts, self.dropped()), receipts
+        return cases(self.sent(compared(receipts)), receipts, self.dropped()), receipts
 
     def case(self, name: str) -> tuple[Case, list[Receipt]]:
         """The case of one record. UsageError when there is none."""

@@ -1,15 +1,16 @@
 """Which messages are open, which were mended, which are put aside: by the receipts and the inbox alone."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hub.contracts.codec import encode
 from hub.domain.facts import ReceiptIssued
-from hub.domain.identifiers import RecordId, TenantId
+from hub.domain.identifiers import Agb, RecordId, TenantId
 from hub.domain.words import ReceiptOutcome
 from hub.errors import UsageError
-from hub.repair.cases import REPAIRS, Case, Receipt, Sent, State, cases, highest_version, offset_of
+from hub.repair.cases import REPAIRS, Case, Receipt, Sent, State, cases, compared, highest_version, offset_of
 from hub.repair.diagnosis import diagnose
 from hub.repair.mend import mended
 from tests.streams.test_intake import REGISTRATION
@@ -19,7 +20,12 @@ INBOX = "inbox.pkg-a"
 
 
 def receipt(
-    offset: int, outcome: str, record: str | None = "reg-1", version: int | None = 1, code: str = "no_mandate"
+    offset: int,
+    outcome: str,
+    record: str | None = "reg-1",
+    version: int | None = 1,
+    code: str = "no_mandate",
+    pointer: str = "",
 ) -> Receipt:
     """An answer of the hub."""
     fact = ReceiptIssued(
@@ -29,16 +35,17 @@ def receipt(
         version=version,
         outcome=ReceiptOutcome(outcome),
         code=code,
-        pointer="",
+        pointer=pointer,
         message_nl="",
         message_en="",
     )
     return Receipt(offset, 1000 + offset, "KSV-01", fact)
 
 
-def sent(offset: int, **headers: str) -> Sent:
+def sent(offset: int, provider: str = REGISTRATION.provider, **headers: str) -> Sent:
     """A record of the inbox."""
-    return Sent(offset, offset, b"k", encode(REGISTRATION), {name: text.encode() for name, text in headers.items()})
+    value = encode(replace(REGISTRATION, provider=Agb(provider)))
+    return Sent(offset, offset, b"k", value, {name: text.encode() for name, text in headers.items()})
 
 
 @pytest.mark.parametrize(
@@ -59,6 +66,20 @@ def sent(offset: int, **headers: str) -> Sent:
             [sent(1), sent(2)],
             (),
             [(2, State.OPEN, None)],
+        ),
+        (
+            "the same id was taken later, of another provider of this package: that is another record",
+            [receipt(1, "refused"), receipt(2, "accepted")],
+            [sent(1), sent(2, provider="41000099")],
+            (),
+            [(1, State.OPEN, None)],
+        ),
+        (
+            "it was taken later from another provider, and the provider was what was wrong with it",
+            [receipt(1, "refused", pointer="/provider"), receipt(2, "accepted")],
+            [sent(1), sent(2, provider="41000099")],
+            (),
+            [(1, State.MENDED, 2)],
         ),
         (
             "a redrive of unreadable bytes was taken",
@@ -95,6 +116,12 @@ def test_where_a_message_stands(what: str, receipts: Any, inbox: Any, dropped: A
     """One row for each story."""
     found = cases(inbox, receipts, frozenset(dropped))
     assert [(case.offset, case.state, case.settled_by) for case in found] == expected, what
+
+
+def test_bytes_are_asked_for_of_what_was_not_taken_and_of_what_may_have_settled_it() -> None:
+    """An inbox of a month is large; most of it needs only its place."""
+    told = [receipt(1, "refused"), receipt(2, "accepted"), receipt(3, "accepted", "reg-2")]
+    assert compared(told) == {1, 2}
 
 
 def test_a_mended_message_lies_above_every_version_that_was_ever_sent() -> None:
