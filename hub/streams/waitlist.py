@@ -47,6 +47,9 @@ from hub.streams.offset_notes import noted, ranges_of
 
 TOLD: Final = (AllocationStated, ClientStatusChanged)
 POLL_S: Final = 2.0
+PUSH_MAX: Final = 25
+"""Statements between two commits. A tool may take ATTEMPT_S for each, and whoever does not poll for five minutes loses
+its place in the group: with all that one fetch brings it would tell the same ones for ever."""
 ATTEMPTS: Final = 6
 """Then the connector ends with nothing acknowledged, and is started again by its supervisor."""
 WAIT_FIRST_S: Final = 0.2
@@ -160,7 +163,7 @@ class Bridge:
 
     async def _push(self, consumer: AIOKafkaConsumer, notes: _Notes) -> int:
         """What the hub said since, one after the other. Whatever ends it, what the tool has is committed."""
-        polled = await consumer.getmany(timeout_ms=200)
+        polled = await consumer.getmany(timeout_ms=200, max_records=PUSH_MAX)
         done: dict[TopicPartition, int] = {}
         try:
             for place, records in polled.items():

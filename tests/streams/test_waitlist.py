@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from aiokafka import TopicPartition
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import NewTopic
 
 from hub.connectors.waitlist_tool import Tool, ToolRefused
@@ -26,10 +27,11 @@ from hub.domain.identifiers import RecordId, TenantId
 from hub.domain.words import DeclaredColour
 from hub.errors import UsageError
 from hub.local.kafka import KafkaCluster
+from hub.local.offsets import committed, ends
 from hub.settings import Settings
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.producer import Publisher, Record
-from hub.streams.waitlist import Bridge, connect
+from hub.streams.waitlist import PUSH_MAX, Bridge, connect
 from tests.contracts.examples import example
 from tests.domain.region_world import (
     ALFA,
@@ -72,6 +74,8 @@ class SmallTool:
     deaf: bool = False
     """Answers 400 to what it is told of its own records."""
     asked_s: list[float] = field(default_factory=list)
+    silent: str = ""
+    """The client about whom it gives no answer."""
 
     def app(self) -> web.Application:
         """The server."""
@@ -97,6 +101,8 @@ class SmallTool:
             return web.Response(status=429, headers={"Retry-After": str(PAUSE_S)})
         if self.deaf and kind == "refused":
             return web.Response(status=400)
+        if body.get("client") == self.silent:
+            await asyncio.sleep(3600)
         if body.get("client") == self.refuses:
             self.refusals += 1
             return web.Response(status=422)
@@ -287,6 +293,26 @@ async def test_a_statement_that_the_tool_refuses_stops_nobody_and_can_be_told_ag
     async with running(tool, connection, SECOND, again=True):
         await note_is("")
     assert clients() == ["w1", "w3", "w4", "w5", "w2"]
+
+
+async def test_what_a_slow_tool_was_told_of_a_long_queue_is_committed_on_the_way(
+    cluster: KafkaCluster, connection: Connection
+) -> None:
+    """Whoever polls only after the whole queue loses its place meanwhile, and begins again at the same statement."""
+    place, group = (catalogue.out_topic("allocations", SECOND), 0), catalogue.connector_group(SECOND)
+    admin = cluster.admin()
+    await stated(cluster, connection)
+    before = ends(admin, [place])[place]
+    tool = SmallTool(silent="q99")
+    await stated(cluster, connection, *(f"q{number}" for number in range(100)))
+
+    async def some() -> bool:
+        with suppress(KafkaException):  # of a group that nobody has joined yet
+            return committed(admin, group).get(place, 0) >= before + PUSH_MAX
+        return False
+
+    async with running(tool, connection, SECOND):
+        await until(some)
 
 
 @pytest.mark.parametrize(("status", "expected"), [(401, UsageError), (404, ToolRefused)])
