@@ -56,22 +56,22 @@ def raise_finding(case: Case, event: FindingRaised) -> Verdict:
 
 def open_finding(case: Case, code: FindingCode, subject: str, ground: Ground) -> None:
     """Open a finding, or leave it as it stands. `subject` tells findings of one code apart; it is never published."""
-    finding_id = _identity(case, code, subject)
-    if case.state.findings.get(finding_id) is not None or case.state.findings.full or case.today is None:
+    key = _key(code, subject)
+    if case.state.findings.get(key) is not None or case.state.findings.full or case.today is None:
         return
-    row = FindingRow(code, ground.provider, ground.clause, case.today, 1, ())
+    row = FindingRow(code, ground.provider, ground.clause, case.today, 1, (), _next_id(case))
     package = case.package_of(ground.provider) if ground.provider else None
     recipients = [*ground.also, *_tenants(case, _addressee(case, 0)), *([] if package is None else [package])]
-    _tell(case, finding_id, row, recipients, FindingStatus.OPENED)
+    _tell(case, key, row, recipients, FindingStatus.OPENED)
 
 
 def observe(case: Case, code: FindingCode, grounds: Mapping[str, Ground]) -> None:
     """Open what holds and close what no longer does. `grounds` by subject, all of them, in a fixed order."""
-    holding = {_identity(case, code, subject): None for subject in grounds}
-    for finding_id, row in case.state.findings.items():
-        if row.code is code and finding_id not in holding:
-            case.state.findings.remove(finding_id)
-            _say(case, finding_id, row, row.told, FindingStatus.CLOSED)
+    holding = {_key(code, subject): None for subject in grounds}
+    for key, row in case.state.findings.items():
+        if row.code is code and key not in holding:
+            case.state.findings.remove(key)
+            _say(case, row, row.told, FindingStatus.CLOSED)
     for subject, ground in grounds.items():
         open_finding(case, code, subject, ground)
 
@@ -79,32 +79,32 @@ def observe(case: Case, code: FindingCode, grounds: Mapping[str, Ground]) -> Non
 def next_addressees(case: Case, today: date) -> None:
     """What stands too long goes to the next in line; what has happened long ago falls away."""
     rules = case.state.plan.compliance
-    for finding_id, row in case.state.findings.items():
+    for key, row in case.state.findings.items():
         age_days = (today - row.since).days
         if row.code in LASTING and age_days > KEPT_DAYS:
-            case.state.findings.remove(finding_id)
+            case.state.findings.remove(key)
             continue
         due = 1 + (age_days // rules.next_addressee_days if rules.next_addressee_days else len(rules.addressees))
         if row.step < min(due, len(rules.addressees)):
             recipients = _tenants(case, _addressee(case, row.step))
-            _tell(case, finding_id, msgspec.structs.replace(row, step=row.step + 1), recipients, FindingStatus.OPENED)
+            _tell(case, key, msgspec.structs.replace(row, step=row.step + 1), recipients, FindingStatus.OPENED)
 
 
-def _tell(case: Case, finding_id: str, row: FindingRow, recipients: list[TenantId], status: FindingStatus) -> None:
+def _tell(case: Case, key: str, row: FindingRow, recipients: list[TenantId], status: FindingStatus) -> None:
     fresh = tuple(tenant for tenant in dict.fromkeys(recipients) if tenant not in row.told)
     row = msgspec.structs.replace(row, told=(*row.told, *fresh))
-    case.state.findings.put(finding_id, row)
-    _say(case, finding_id, row, fresh, status)
+    case.state.findings.put(key, row)
+    _say(case, row, fresh, status)
 
 
-def _say(case: Case, finding_id: str, row: FindingRow, recipients: tuple[TenantId, ...], status: FindingStatus) -> None:
+def _say(case: Case, row: FindingRow, recipients: tuple[TenantId, ...], status: FindingStatus) -> None:
     addressee = _addressee(case, row.step - 1)
     for recipient in recipients:
         case.say(
             ComplianceFound(
                 recipient=recipient,
                 region=case.region,
-                finding_id=finding_id,
+                finding_id=row.finding_id,
                 code=row.code,
                 status=status,
                 provider=row.provider,
@@ -130,6 +130,15 @@ def _tenants(case: Case, addressee: Addressee) -> list[TenantId]:
             return list(case.place.lead_insurers)
 
 
-def _identity(case: Case, code: FindingCode, subject: str) -> str:
-    digest = sha256(f"{case.region}|{code.value}|{subject}".encode()).hexdigest()
-    return f"f{digest[:23]}"
+def _key(code: FindingCode, subject: str) -> str:
+    """Under which a finding stands in the state: as long for every subject."""
+    return sha256(f"{code.value}|{subject}".encode()).hexdigest()[:24]
+
+
+def _next_id(case: Case) -> str:
+    """The next name of a finding, by a count of the region's findings and nothing else.
+
+    Insurers and Bo hear it. A hash over its subject would let whoever knows a record's name confirm it.
+    """
+    case.state.head.findings += 1
+    return f"f{sha256(f'{case.region}|{case.state.head.findings}'.encode()).hexdigest()[:23]}"

@@ -14,7 +14,10 @@ REQUESTS_MAX: Final = 20_000
 
 
 class FindingRow(msgspec.Struct, frozen=True, array_like=True):
-    """One open finding. `step`: how many addressees have heard of it. `told`: every tenant that has."""
+    """One open finding. `step`: how many addressees have heard of it. `told`: every tenant that has.
+
+    `finding_id`: its public name; the key under which a row stands is made of what it is about and is never published.
+    """
 
     code: FindingCode
     provider: Agb
@@ -22,6 +25,7 @@ class FindingRow(msgspec.Struct, frozen=True, array_like=True):
     since: date
     step: int
     told: tuple[TenantId, ...]
+    finding_id: str
 
 
 class RequestRow(msgspec.Struct, frozen=True, array_like=True):

@@ -48,6 +48,7 @@ class Head(msgspec.Struct, array_like=True):
     `opened_on`: its first day. `plan_told`: id and version of the plan that was last published as in force.
     `first_days`: the day on which each tenant's first registration came here. `held`: tenants whose signals wait.
     `rules`: version of the rules in force. `opened`: a later region has heard of NL. `regions`: those that NL knows.
+    `findings`: how many were opened, ever.
     """
 
     day: date | None = None
@@ -59,6 +60,7 @@ class Head(msgspec.Struct, array_like=True):
     rules: int = 1
     opened: bool = False
     regions: tuple[RegionCode, ...] = ()
+    findings: int = 0
 
 
 _decode_head = msgspec.msgpack.Decoder(Head).decode

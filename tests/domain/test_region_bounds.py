@@ -115,7 +115,9 @@ TYPICAL: Final[dict[str, Any]] = {
         told="kraamcentrum_offered",
     ),
     "proposals": ProposalRow(KEY, ROOS, 1440, MONTH, TODAY, TODAY, AllocationStatus.PROPOSED, TODAY),
-    "findings": FindingRow(FindingCode.CAPACITY_REQUEST_UNANSWERED, ROOS, "S1 rule 14", TODAY, 2, (TENANT,) * 5),
+    "findings": FindingRow(
+        FindingCode.CAPACITY_REQUEST_UNANSWERED, ROOS, "S1 rule 14", TODAY, 2, (TENANT,) * 5, "f" * 24
+    ),
     "requests": RequestRow(ROOS, MONTH, TODAY, TODAY, True),
     "carries": Carry(tuple(CarryEntry(MONTH, -123_456) for _ in range(12))),
     "low-runs": LowRun(MONTH, 12),

@@ -355,6 +355,20 @@ def test_a_finding_that_stands_goes_to_the_next_addressee() -> None:
     assert last == [(INS_1, FindingStatus.OPENED, "insurer"), (INS_2, FindingStatus.OPENED, "insurer")]
 
 
+def test_the_name_of_a_finding_says_nothing_about_what_it_rests_on() -> None:
+    """Insurers and Bo hear it, and could confirm a record by trying out its name; all copies bear the same name."""
+    told = []
+    for record in ("f1", "another"):
+        world = region((ROOS, ALFA, 5000))
+        raised = e.FindingRaised(
+            record_id=RecordId(record), version=1, provider=ROOS, region=HERE, rule_number=16, found_on=DAY_1
+        )
+        said = world.given(raised, KSV) + world.given(replace(raised, version=2), KSV)
+        told.append([fact.finding_id for fact in of_type(said, ComplianceFound)])
+    assert told[0] == told[1] and len(told[0]) == 4
+    assert len(set(told[0])) == 2, "each finding has a name of its own"
+
+
 def test_a_contracted_provider_that_nobody_speaks_for_cannot_be_reached() -> None:
     """The tool works only if every contracted provider is connected (rules 23, 24)."""
     world = region((ROOS, ALFA, 5000))
