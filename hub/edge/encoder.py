@@ -149,11 +149,12 @@ def _more_values(f: Facts, names: Sequence[str], pairs: Sequence[str], born: str
             yield 14, f"{n.sound(f.street)}|{f.house_number}|{name}"
     if f.street and f.postcode:
         yield 18, f"{n.sound(f.street)}|{f.postcode}"
-    if pairs and not n.is_dutch_postcode(f.postcode):
-        yield 19, "|".join(sorted((n.root_of(f.given), f.surnames[0])))
-    if f.email_local:
-        yield 20, f.email_local
     town, place = n.sound(f.city), n.sound(f.birth_place)
+    if f.email_local and any(c.isdigit() for c in f.email_local):
+        yield 20, f.email_local
+    elif f.email_local:  # as common as the name it is made of
+        for part in filter(None, (f.year, town)):
+            yield 20, f"{f.email_local}|{part}"
     if whole and town:
         yield 21, f"{born}|{town}"
     if f.street and town:

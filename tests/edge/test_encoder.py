@@ -61,8 +61,16 @@ def test_no_block_stands_for_one_common_attribute() -> None:
 
 
 def test_a_record_with_accounts_and_a_full_address_sends_no_weak_conjunction() -> None:
-    """Both names in full is a weak block; only a record without Dutch postcode needs it."""
-    assert {19, 9, 10, 12, 13}.isdisjoint({number for number, _ in block_values(facts_of(ANNA))})
+    """It is found without them."""
+    assert {9, 10, 12, 13}.isdisjoint({number for number, _ in block_values(facts_of(ANNA))})
+
+
+def test_an_address_made_of_a_name_alone_is_no_account() -> None:
+    """`j.jansen` is as common as the name: its block needs a birth year or a town as well, `j.jansen91` does not."""
+    coarse = replace(ANNA, postcode="", email="j.jansen@example.org")
+    assert {value for number, value in block_values(facts_of(coarse)) if number == 20} == {"j.jansen|1991"}
+    coarse = replace(coarse, email="j.jansen91@example.org")
+    assert {value for number, value in block_values(facts_of(coarse)) if number == 20} == {"j.jansen91"}
 
 
 def test_another_key_or_epoch_gives_other_tokens_and_filters() -> None:
