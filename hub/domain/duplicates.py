@@ -14,7 +14,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from itertools import islice
+from typing import Final, NamedTuple
 
 from hub.domain.events import LinkEnded, LinkFound, MatchReason, RecordMoved, RecordRef, TenantHeld
 from hub.domain.identifiers import Agb, RecordId, RegionCode, TenantId
@@ -29,6 +30,7 @@ from hub.domain.match_model import (
     pack,
     packed_bytes,
     presence,
+    swap_once,
 )
 from hub.domain.match_state import (
     STORED_TOKEN_BYTES,
@@ -39,6 +41,7 @@ from hub.domain.match_state import (
     Submitted,
     Tenant,
     key_of,
+    key_of_row,
 )
 from hub.domain.words import DuplicateVerdict, LinkEndReason, LinkKind, RecordKind, SettledOutcome
 
@@ -65,6 +68,8 @@ LINKS_MAX: Final = 16
 """Of one record: where so many agree, further ones by a third party add nothing."""
 ENCODINGS_MAX: Final = 2
 """Of one record: two epochs while they overlap."""
+MODELS_MAX: Final = 1_000
+"""Records of models whose versions are remembered: one a day for the life of a log."""
 _SUBMITTED, _ACTIVE, _CLOSED = 0, 1, 2
 
 
@@ -86,6 +91,15 @@ class MatchLimits:
     def budget(self, tenant: str) -> int:
         """Links per window of one tenant."""
         return self.links_max_by_tenant.get(tenant, self.links_max)
+
+
+class _Match(NamedTuple):
+    """A record found to be the same client's: by which pass they met first (0: by none), and how alike they are."""
+
+    other: int
+    score_millibits: int
+    pass_number: int
+    pattern: int
 
 
 class Matcher:
@@ -111,7 +125,7 @@ class Matcher:
             state.count("submitted_after_expiry")
             return []
         number, row = self._row(state, ref, due)
-        encoding = _stored(identity)
+        encoding = stored(identity)
         if not encoding.passes:
             state.count("not_comparable")
         if ref.version < row.version or ref.version <= row.encoded_version:
@@ -199,7 +213,7 @@ class Matcher:
                 left.pending = waiting
                 state.put_row(late, left)
             row.tenant, row.record_id = new, fresh
-            state.put_ref(key_of(row.tenant, row.provider, row.kind, row.record_id), number)
+            state.put_ref(key_of_row(row), number)
             state.put_row(number, row)
         return out
 
@@ -257,15 +271,25 @@ class Matcher:
         for link_id in tenant.withheld:
             pair = state.link(link_id)
             if pair is not None:
-                out.append(self._found(state, *pair, _linked(state.row(pair[0]), link_id), held=False))
+                newer, older = map(state.row, pair)
+                match = _Match(pair[1], _linked(newer, link_id).score_millibits, *self._compared(newer, older))
+                out.append(self._found(state, link_id, newer, older, match, held=False))
         state.put_tenant(name, Tenant())
         return out
 
-    def adopt_model(self, state: MatchState, model: MatchModel) -> list[Outcome]:
-        """Use other weights from here on. Links that stand are not judged again; what follows is. Unfit: ignored."""
+    def adopt_model(self, state: MatchState, model: MatchModel, record_id: str, version: int) -> list[Outcome]:
+        """Use other weights from here on. Links that stand are not judged again; what follows is.
+
+        Ignored and counted: what is unfit, and what NL refuses or calls a repeat, since it is no newer version of its
+        record; adopted again, a model would forget what was learned since.
+        """
         problem = check_model(model)
+        if version <= state.models.get(record_id, 0):
+            problem = "not_newer"
+        elif record_id not in state.models and len(state.models) >= MODELS_MAX:
+            problem = "too_many"
         if problem is None:
-            state.adopt(model)
+            state.adopt(model, record_id, version)
         else:
             state.count(f"model_refused_{problem}")
         return []
@@ -281,7 +305,7 @@ class Matcher:
             b = int.from_bytes(theirs.filters[at_b : at_b + width_b], "big")
             seen = compare(mask_a, a, mask_b, b)
             pattern = seen if pattern < 0 else lower_of(pattern, seen)
-        return pattern
+        return swap_once(pattern)
 
     # inside
 
@@ -296,14 +320,11 @@ class Matcher:
         return state.find(key_of(ref.tenant, ref.provider, ref.kind.value, ref.record_id))
 
     def _row(self, state: MatchState, ref: RecordRef, due: int) -> tuple[int, Row]:
-        key = key_of(ref.tenant, ref.provider, ref.kind.value, ref.record_id)
-        number = state.find(key)
-        if number is not None:
+        number, fresh = state.find_or_take(key_of(ref.tenant, ref.provider, ref.kind.value, ref.record_id))
+        if not fresh:
             return number, state.row(number)
-        number = state.new_number()
         row = Row(ref.tenant, ref.provider, ref.kind.value, ref.record_id, due=due)
         state.put_row(number, row)
-        state.put_ref(key, number)
         state.put_expiry(due + EXPIRY_DAYS, number)
         return number, row
 
@@ -316,8 +337,9 @@ class Matcher:
         return []
 
     def _forget(self, state: MatchState, number: int, row: Row) -> None:
-        self._leave_blocks(state, number, row.encodings)
-        state.drop_ref(key_of(row.tenant, row.provider, row.kind, row.record_id), number)
+        for encoding in row.encodings:
+            state.leave_blocks(encoding, number)
+        state.drop_ref(key_of_row(row), number)
         state.drop_expiry(row.due + EXPIRY_DAYS, number)
         state.drop_row(number)
 
@@ -357,7 +379,8 @@ class Matcher:
             return []
         reason = LinkEndReason.TRANSFERRED if by_transfer else LinkEndReason.WITHDRAWN
         out = self._end_links(state, number, row, reason)
-        self._leave_blocks(state, number, row.encodings)
+        for encoding in row.encodings:
+            state.leave_blocks(encoding, number)
         row.version, row.region, row.status, row.encodings = ref.version, ref.region, _CLOSED, []
         row.pending = [waiting for waiting in row.pending if waiting.version > ref.version]
         state.put_row(number, row)
@@ -370,7 +393,6 @@ class Matcher:
         if encoding in row.encodings:
             state.put_row(number, row)
             return []
-        row.encodings = sorted([*row.encodings, encoding], key=lambda one: one.epoch)
         matches = self._pair(state, number, row, encoding)
         out: list[Outcome] = []
         if replaced:
@@ -392,7 +414,8 @@ class Matcher:
         gone = [old for old in row.encodings if old.epoch == encoding.epoch]
         kept = [old for old in row.encodings if old.epoch != encoding.epoch]
         dropped = kept[: max(0, len(kept) - (ENCODINGS_MAX - 1))]
-        self._leave_blocks(state, number, [*gone, *dropped])
+        for old in (*gone, *dropped):
+            state.leave_blocks(old, number)
         row.encodings = kept[len(dropped) :]
         return bool(gone)
 
@@ -419,34 +442,28 @@ class Matcher:
             return []
         if abs(row.due - other.due) > LATER_PREGNANCY_DAYS or row.kind == other.kind == RecordKind.WAITING.value:
             return []
-        seen = _shared_looks(row, other)
-        if seen is not None and self.scorer(state).score(self.pattern(*seen)) < DOUBT_MILLIBITS:
+        pass_number, pattern = self._compared(row, other)
+        if pass_number and self.scorer(state).score(pattern) < DOUBT_MILLIBITS:
             return []
-        return self._link(state, newer, row, Linked(older, "", points))
+        return self._link(state, newer, row, _Match(older, points, pass_number, pattern))
 
-    def _leave_blocks(self, state: MatchState, number: int, encodings: Sequence[Encoding]) -> None:
-        for encoding in encodings:
-            tokens = encoding.tokens
-            for block in range(len(encoding.passes)):
-                at = block * STORED_TOKEN_BYTES
-                state.leave_block(tokens[at : at + STORED_TOKEN_BYTES], number, block)
-
-    def _pair(self, state: MatchState, number: int, row: Row, encoding: Encoding) -> list[Linked]:
-        """Search every block, enter them, compare each candidate once; returns those that one person explains best."""
-        shared, full = state.enter_blocks(encoding.tokens, number, self.limits.block_max)
-        if full:
-            state.count("blocks_full", full)
+    def _pair(self, state: MatchState, number: int, row: Row, encoding: Encoding) -> list[_Match]:
+        """Enter the blocks, compare each candidate once; returns those that one person explains best."""
+        shared, kept = state.enter_blocks(encoding, number, self.limits.block_max)
+        row.encodings = sorted([*row.encodings, kept], key=lambda one: one.epoch)
+        if kept is not encoding:
+            state.count("blocks_full", len(encoding.passes) - len(kept.passes))
         if not shared:
             return []
         if len(shared) > self.limits.candidates_max:
             state.count("candidates_cut", len(shared) - self.limits.candidates_max)
         score = self.scorer(state).score
         rejected = row.rejected
-        best: dict[str, tuple[Linked, str]] = {}
-        alone: list[Linked] = []
-        for other in list(shared)[: self.limits.candidates_max]:
+        best: dict[str, _Match] = {}
+        alone: list[_Match] = []
+        for other, looks in islice(shared.items(), self.limits.candidates_max):
             theirs_row = state.row(other)
-            pattern = self._look(encoding, theirs_row, shared[other][:LOOKS_MAX])
+            pattern = self._look(encoding, theirs_row, looks[:LOOKS_MAX])
             if pattern is None:
                 continue
             within = _one_provider(row, theirs_row)
@@ -461,16 +478,14 @@ class Matcher:
                 continue
             if row.kind == theirs_row.kind == RecordKind.WAITING.value:
                 continue
-            linked = Linked(other, "", points)
-            if theirs_row.provider and row.provider:
-                key = theirs_row.provider
-                if key not in best or points > best[key][0].score_millibits:
-                    best[key] = (linked, key)
-            else:
-                alone.append(linked)
-        return sorted([*alone, *(linked for linked, _ in best.values())], key=lambda one: one.other)
+            match = _Match(other, points, encoding.passes[looks[0] >> 6], pattern)
+            if not (theirs_row.provider and row.provider):
+                alone.append(match)
+            elif (rival := best.get(theirs_row.provider)) is None or points > rival.score_millibits:
+                best[theirs_row.provider] = match
+        return sorted([*alone, *best.values()])
 
-    def _link(self, state: MatchState, number: int, row: Row, match: Linked) -> list[Outcome]:
+    def _link(self, state: MatchState, number: int, row: Row, match: _Match) -> list[Outcome]:
         if any(linked.other == match.other for linked in row.links):
             return []
         other = state.row(match.other)
@@ -484,8 +499,7 @@ class Matcher:
             for rival in rivals:
                 out += self._end_link(state, match.other, other, rival, LinkEndReason.CORRECTED)
         link_id = _new_link_id(state)
-        linked = Linked(match.other, link_id, match.score_millibits)
-        row.links = [*row.links, linked]
+        row.links = [*row.links, Linked(match.other, link_id, match.score_millibits)]
         other.links = [*other.links, Linked(number, link_id, match.score_millibits)]
         state.put_row(match.other, other)
         state.put_row(number, row)
@@ -494,7 +508,7 @@ class Matcher:
         if row.kind == other.kind == RecordKind.REGISTRATION.value:
             held, notice = self._spend(state, row.tenant, link_id)
             out += notice
-        out.append(self._found(state, number, match.other, linked, held))
+        out.append(self._found(state, link_id, row, other, match, held))
         return out
 
     def _spend(self, state: MatchState, name: str, link_id: str) -> tuple[bool, list[Outcome]]:
@@ -513,31 +527,25 @@ class Matcher:
         state.put_tenant(name, tenant)
         return tenant.held, notice
 
-    def _found(self, state: MatchState, newer: int, older: int, linked: Linked, held: bool) -> LinkFound:
-        row, other = state.row(newer), state.row(older)
-        both = {row.kind, other.kind}
-        reasons: tuple[MatchReason, ...] = ()
-        seen = _shared_looks(row, other)
-        if seen is not None:
-            encoding, theirs, looks = seen
-            pattern = self.pattern(encoding, theirs, looks)
-            pass_number = encoding.passes[looks[0] >> 6]
-            _, _, said = explain(self.scorer(state), pattern)
-            reasons = tuple(
-                MatchReason(pass_number=pass_number, field=reason.field, weight_millibits=reason.weight_millibits)
-                for reason in said
-            )
+    def _found(self, state: MatchState, link_id: str, newer: Row, older: Row, match: _Match, held: bool) -> LinkFound:
+        reasons = (
+            MatchReason(pass_number=match.pass_number, field=field, weight_millibits=weight)
+            for field, weight in (explain(self.scorer(state), match.pattern) if match.pass_number else ())
+        )
         return LinkFound(
-            link_id=linked.link_id,
-            kind=LinkKind.REGISTERED_TWICE
-            if both == {RecordKind.REGISTRATION.value}
-            else LinkKind.WAITING_AND_REGISTERED,
-            first=_ref(other),
-            second=_ref(row),
-            score_millibits=linked.score_millibits,
-            reasons=reasons,
+            link_id=link_id,
+            kind=_kind_of(newer, older),
+            first=_ref(older),
+            second=_ref(newer),
+            score_millibits=match.score_millibits,
+            reasons=tuple(reasons),
             held=held,
         )
+
+    def _compared(self, row: Row, other: Row) -> tuple[int, int]:
+        """(the strongest pass that two records share, how alike they are there); (0, 0) where they share none."""
+        seen = _shared_looks(row, other)
+        return (0, 0) if seen is None else (seen[0].passes[seen[2][0] >> 6], self.pattern(*seen))
 
     def _end_links(self, state: MatchState, number: int, row: Row, reason: LinkEndReason) -> list[Outcome]:
         out: list[Outcome] = []
@@ -557,12 +565,18 @@ class Matcher:
         state.drop_link(linked.link_id)
         newer_is_row = pair is None or pair[0] == number
         first, second = (other, row) if newer_is_row else (row, other)
-        both = {row.kind, other.kind}
-        kind = LinkKind.REGISTERED_TWICE if both == {RecordKind.REGISTRATION.value} else LinkKind.WAITING_AND_REGISTERED
-        return [LinkEnded(link_id=linked.link_id, kind=kind, first=_ref(first), second=_ref(second), reason=reason)]
+        return [
+            LinkEnded(
+                link_id=linked.link_id,
+                kind=_kind_of(row, other),
+                first=_ref(first),
+                second=_ref(second),
+                reason=reason,
+            )
+        ]
 
 
-def _stored(identity: Identity | None) -> Encoding:
+def stored(identity: Identity | None) -> Encoding:
     """An encoding as the state keeps it: one presence mask for all blocks, absent fields left out."""
     if identity is None or not identity.blocks:
         return Encoding(0 if identity is None else identity.epoch, 0, b"", b"", b"")
@@ -621,6 +635,11 @@ def _shared_looks(row: Row, other: Row) -> tuple[Encoding, Encoding, list[int]] 
             if looks:
                 return ours, theirs, looks
     return None
+
+
+def _kind_of(row: Row, other: Row) -> LinkKind:
+    both = row.kind == other.kind == RecordKind.REGISTRATION.value
+    return LinkKind.REGISTERED_TWICE if both else LinkKind.WAITING_AND_REGISTERED
 
 
 def _one_provider(a: Row, b: Row) -> bool:

@@ -9,13 +9,13 @@ Thresholds and the choice of levels are a PROPOSAL.
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Final
 
-from hub.domain.identity import FIELDS, FILTER_BYTES, FieldKind, FieldLayout
+from hub.domain.identity import FIELDS, FILTER_BYTES, FieldKind
 
 LEVEL_BITS: Final = 3
 _LEVEL_MASK: Final = (1 << LEVEL_BITS) - 1
@@ -90,6 +90,11 @@ def lower_of(a: int, b: int) -> int:
         left, right = a >> shift & _LEVEL_MASK, b >> shift & _LEVEL_MASK
         both |= (left if left < right else right) << shift
     return both
+
+
+def swap_once(pattern: int) -> int:
+    """Given name and surname the wrong way round are one slip: the given name says so, and the surname nothing more."""
+    return pattern & ~(_LEVEL_MASK << LEVEL_BITS) if pattern & _BOTH_NAMES == _BOTH_SWAPPED else pattern
 
 
 # Filters as the fold keeps them: only the fields that are present, said once for all blocks of a record.
@@ -311,6 +316,8 @@ def _initial_places(mask_a: int, mask_b: int) -> tuple[int, int]:
 
 _RESEMBLES: Final = 2
 _SWAPPED: Final = 3
+_BOTH_NAMES: Final = _LEVEL_MASK << LEVEL_BITS | _LEVEL_MASK
+_BOTH_SWAPPED: Final = _SWAPPED << LEVEL_BITS | _SWAPPED
 _WORD: Final = (1 << 64) - 1
 _WITHOUT_INITIAL: Final = ~(_LEVEL_MASK << LEVEL_BITS * _INDEX["initial"])
 
@@ -323,7 +330,7 @@ def _unswap(pattern: int, names_a: int, names_b: int) -> int:
         _name(given_a ^ surname_b, given_a, surname_b, 64) > _SWAPPED
         and _name(surname_a ^ given_b, surname_a, given_b, 64) > _SWAPPED
     ):
-        return (pattern >> 2 * LEVEL_BITS << 2 * LEVEL_BITS | _SWAPPED << LEVEL_BITS | _SWAPPED) & _WITHOUT_INITIAL
+        return (pattern >> 2 * LEVEL_BITS << 2 * LEVEL_BITS | _BOTH_SWAPPED) & _WITHOUT_INITIAL
     return pattern
 
 
@@ -349,6 +356,10 @@ class MatchModel:
     explanations: tuple[Explanation, ...]
 
 
+WEIGHT_MIN_MILLIBITS: Final = -100_000
+"""No level and no story is rarer than one in 2^100."""
+
+
 def check_model(model: MatchModel) -> str | None:
     """Name what makes a model unusable, or None: `no_explanations`, `one_sided`, `wrong_shape`, `wrong_weight`."""
     if not model.explanations:
@@ -359,26 +370,46 @@ def check_model(model: MatchModel) -> str | None:
     for explanation in model.explanations:
         if tuple(len(row) for row in explanation.weights_millibits) != LEVELS:
             return "wrong_shape"
-        if any(row[ABSENT] or min(row) < -100_000 or max(row) > 0 for row in explanation.weights_millibits):
+        rows = explanation.weights_millibits
+        if any(row[ABSENT] or min(row) < WEIGHT_MIN_MILLIBITS or max(row) > 0 for row in rows):
+            return "wrong_weight"
+        if not WEIGHT_MIN_MILLIBITS <= explanation.prior_millibits <= 0:
             return "wrong_weight"
     return None
 
 
 class Scorer:
-    """Scores patterns under one model, remembering those already seen (a cache: it never changes an answer)."""
+    """Scores patterns under one model, remembering those already seen (a cache: it never changes an answer).
 
-    __slots__ = ("_scores", "model")
+    What each story pays for a level stands side by side in one integer, 32 bits a story, so that one addition a field
+    serves all stories. Weights are never positive and are bounded (`check_model`): no lane runs over into the next.
+    """
+
+    __slots__ = ("_costs", "_lanes", "_ones", "_priors", "_scores", "_stories", "model")
 
     def __init__(self, model: MatchModel) -> None:
         self.model = model
+        ones = [one for one in model.explanations if one.same_person]
+        stories = [*ones, *(two for two in model.explanations if not two.same_person)]
+        self._ones = len(ones)
+        self._stories = stories
+        self._lanes = struct.Struct(f"<{len(stories)}I")
+        self._priors = self._side_by_side(story.prior_millibits for story in stories)
+        self._costs = [
+            (
+                LEVEL_BITS * field,
+                [self._side_by_side(one.weights_millibits[field][level] for one in stories) for level in range(size)],
+            )
+            for field, size in enumerate(LEVELS)
+        ]
         self._scores: dict[int, int] = {}
 
     def score(self, pattern: int) -> int:
         """Millibits by which "one person" beats "two people"."""
         known = self._scores.get(pattern)
         if known is None:
-            one, two = self._best(pattern)
-            known = one[0] - two[0]
+            costs = self._paid(pattern)
+            known = min(costs[self._ones :]) - min(costs[: self._ones])
             if len(self._scores) >= _REMEMBERED_MAX:
                 self._scores.clear()
             self._scores[pattern] = known
@@ -386,57 +417,35 @@ class Scorer:
 
     def best(self, pattern: int) -> tuple[Explanation, Explanation]:
         """The best explanation by one person, and the best by two; the first in the model's order where they tie."""
-        one, two = self._best(pattern)
-        return one[1], two[1]
+        costs = self._paid(pattern)
+        ones, twos = costs[: self._ones], costs[self._ones :]
+        return self._stories[ones.index(min(ones))], self._stories[self._ones + twos.index(min(twos))]
 
-    def _best(self, pattern: int) -> tuple[tuple[int, Explanation], tuple[int, Explanation]]:
-        levels = [(field, level) for field, level in enumerate(levels_of(pattern)) if level]
-        one: tuple[int, Explanation] | None = None
-        two: tuple[int, Explanation] | None = None
-        for explanation in self.model.explanations:
-            rows = explanation.weights_millibits
-            fit = explanation.prior_millibits
-            for field, level in levels:
-                fit += rows[field][level]
-            if explanation.same_person:
-                if one is None or fit > one[0]:
-                    one = fit, explanation
-            elif two is None or fit > two[0]:
-                two = fit, explanation
-        assert one is not None and two is not None, "a model explains by one person and by two: check_model"
-        return one, two
+    def _side_by_side(self, weights_millibits: Iterable[int]) -> int:
+        return int.from_bytes(self._lanes.pack(*[-weight for weight in weights_millibits]), "little")
+
+    def _paid(self, pattern: int) -> tuple[int, ...]:
+        """What each story pays for a pattern (millibits, at least 0), those of one person first."""
+        paid = self._priors
+        for place, costs in self._costs:
+            paid += costs[pattern >> place & _LEVEL_MASK]
+        return self._lanes.unpack(paid.to_bytes(self._lanes.size, "little"))
 
 
 _REMEMBERED_MAX: Final = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class FieldReason:
-    """What one field said: its name, its level in words, and how far it speaks for one person (millibits)."""
+def explain(scorer: Scorer, pattern: int) -> list[tuple[str, int]]:
+    """(field, how far it speaks for one person in millibits) of each field present, without any value.
 
-    field: str
-    level: str
-    weight_millibits: int
-
-
-def explain(scorer: Scorer, pattern: int) -> tuple[str, str, tuple[FieldReason, ...]]:
-    """(the story of one person, the story of two, what each present field said between them), without any value."""
+    The weights are those between the best story of one person and the best of two.
+    """
     one, two = scorer.best(pattern)
-    reasons = tuple(
-        FieldReason(
-            field.name,
-            LEVEL_WORDS[field.kind][level],
-            one.weights_millibits[index][level] - two.weights_millibits[index][level],
-        )
+    return [
+        (field.name, one.weights_millibits[index][level] - two.weights_millibits[index][level])
         for index, (field, level) in enumerate(zip(FIELDS, levels_of(pattern), strict=True))
         if level != ABSENT
-    )
-    return one.name, two.name, reasons
-
-
-def field_named(name: str) -> FieldLayout:
-    """The layout of a field. KeyError for a name that is not in FIELDS."""
-    return FIELDS[_INDEX[name]]
+    ]
 
 
 assert LEVEL_BITS * len(FIELDS) <= 63 and max(LEVELS) <= _LEVEL_MASK + 1 and FILTER_BYTES < 256

@@ -1,10 +1,9 @@
 """What the match fold remembers, in parts small enough for one record of a snapshot.
 
 Rows are kept as the bytes of their snapshot and decoded when needed: a live record costs little more in memory than on
-disk. The few in use stay decoded, since a record that arrives is settled soon after. Tokens stand in many small runs
-of bytes, found by the first 16 bits and then by searching for the rest: that search and the appending are C, and a
-block is what the search finds. Nothing here depends on the order of a dict: parts are written sorted, and a run grows
-in the order of the log.
+disk. The few in use stay decoded, since a record that arrives is settled soon after. Which rows share a token, and
+which row has a reference, follows from the rows: two tables of hashes tell it, and are in no snapshot. Nothing here
+depends on the order of a dict: parts are written sorted, and a block gives its rows by number.
 """
 
 import hashlib
@@ -12,32 +11,28 @@ import struct
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
+from hub.domain.identity import BLOCKS_MAX
 from hub.domain.match_model import MatchModel
+from hub.domain.match_table import LOW_BITS, HashTable
 
 ROWS_PER_PART: Final = 64
 """64 rows of at most two encodings of 1.9 kB stay below 256 kB."""
 LIVE_ROWS_MAX: Final = 512
 """Rows that stay decoded until they are written back together: half a millisecond of work at most."""
-RUNS: Final = 1 << 16
-RUNS_PER_PART: Final = 8
-REF_RUNS: Final = 1 << 14
-REF_RUNS_PER_PART: Final = 16
 LINK_BUCKETS: Final = 64
 STORED_TOKEN_BYTES: Final = 6
 """Of the 8 that arrive, as many find the block; a chance meeting fails on its filters."""
-_REST_BYTES: Final = 4
-"""Of a token, behind the two bytes that choose its run; of a reference's digest likewise."""
-_ENTRY_BYTES: Final = _REST_BYTES + 5
-"""The rest of a token, the row's number (4) and which of its blocks it is (1)."""
-_REF_ENTRY_BYTES: Final = _REST_BYTES + 4
-_BLOCK_BYTE: Final = tuple(bytes([block]) for block in range(64))
-_split_token: Final = struct.Struct(">H4s")
-_split_digest: Final = struct.Struct(">HH4s")
+BLOCK_BITS: Final = 6
+"""In a word of 32 bits: which of its blocks it is, behind the number of a row."""
+_BLOCK_MASK: Final = (1 << BLOCK_BITS) - 1
+NUMBERS_MAX: Final = 1 << LOW_BITS - BLOCK_BITS
+"""67 million records: two for each birth, for 200 years."""
 PATTERNS_MAX: Final = 12_000
 """Distinct (scope, pattern) counts kept for the trainer; later ones count in the tally `patterns_dropped`."""
 
@@ -50,6 +45,18 @@ class Encoding(msgspec.Struct, array_like=True, frozen=True):
     passes: bytes
     tokens: bytes
     filters: bytes
+
+    def without(self, blocks: Container[int]) -> "Encoding":
+        """The same with some blocks (by their places) left out."""
+        kept = [at for at in range(len(self.passes)) if at not in blocks]
+        width = len(self.filters) // len(self.passes)
+        return Encoding(
+            self.epoch,
+            self.presence,
+            bytes([self.passes[at] for at in kept]),
+            b"".join([self.tokens[at * STORED_TOKEN_BYTES : (at + 1) * STORED_TOKEN_BYTES] for at in kept]),
+            b"".join([self.filters[at * width : (at + 1) * width] for at in kept]),
+        )
 
 
 class Submitted(msgspec.Struct, array_like=True, frozen=True):
@@ -125,20 +132,19 @@ class MatchState:
         self.next_number = 1
         self.rules = 1
         self.model = model
+        self.models: dict[str, int] = {}
         self.tallies: dict[str, int] = {}
         self.tenants: dict[str, Tenant] = {}
         self._rows: dict[int, bytes] = {}
         self._live: dict[int, Row] = {}
         self._unwritten: dict[int, None] = {}
         self._recent: dict[str, int] = {}
-        self._runs: list[bytearray | None] = [None] * RUNS
-        self._ref_runs: list[bytearray | None] = [None] * REF_RUNS
+        self._blocks = HashTable()
+        self._refs = HashTable()
         self._expiry: dict[int, array[int]] = {}
         self._links: dict[int, dict[str, tuple[int, int]]] = {}
         self._patterns: dict[int, int] = {}
         self._changed: dict[str, None] = {"head": None, "model": None}
-        self._changed_tokens: dict[int, None] = {}
-        self._changed_refs: dict[int, None] = {}
         self._changed_rows: dict[int, None] = {}
         self._changed_days: dict[int, None] = {}
 
@@ -186,6 +192,7 @@ class MatchState:
     def new_number(self) -> int:
         """The number of a new row, counted from 1 and never used again."""
         number = self.next_number
+        assert number < NUMBERS_MAX, "no number left for a record"
         self.next_number += 1
         self._changed["head"] = None
         return number
@@ -199,86 +206,72 @@ class MatchState:
     def find(self, key: str) -> int | None:
         """The number of the row with this reference."""
         number = self._recent.get(key)
+        return self._found(key, *_place_and_rest(key)) if number is None else number
+
+    def find_or_take(self, key: str) -> tuple[int, bool]:
+        """The number of the row with this reference, or a fresh one that it finds from here on; whether it is fresh."""
+        number = self._recent.get(key)
         if number is not None:
-            return number
-        place, _, rest = _split_digest.unpack(_digest(key))
-        run = self._ref_runs[place % REF_RUNS]
-        if run is None:
-            return None
-        at = run.find(rest)
-        while at >= 0:
-            if not at % _REF_ENTRY_BYTES:
-                number = int.from_bytes(run[at + _REST_BYTES : at + _REF_ENTRY_BYTES], "big")
-                row = self.row(number)
-                if key_of(row.tenant, row.provider, row.kind, row.record_id) == key:
-                    self._recent[key] = number
-                    return number
-            at = run.find(rest, at + 1)
-        return None
+            return number, False
+        place, rest = _place_and_rest(key)
+        number = self._found(key, place, rest)
+        if number is not None:
+            return number, False
+        number = self.new_number()
+        self._refs.add(place, rest, number)
+        self._recent[key] = number
+        return number, True
 
     def put_ref(self, key: str, number: int) -> None:
         """Let a reference find a row."""
-        place, _, rest = _split_digest.unpack(_digest(key))
-        place %= REF_RUNS
-        run = self._ref_runs[place]
-        if run is None:
-            run = self._ref_runs[place] = bytearray()
-        run += rest
-        run += number.to_bytes(4, "big")
+        self._refs.add(*_place_and_rest(key), number)
         self._recent[key] = number
-        self._changed_refs[place // REF_RUNS_PER_PART] = None
 
     def drop_ref(self, key: str, number: int) -> None:
         """Let a reference find nothing."""
-        place, _, rest = _split_digest.unpack(_digest(key))
-        place %= REF_RUNS
+        self._refs.take_out(*_place_and_rest(key), number)
         self._recent.pop(key, None)
-        if _take_out(self._ref_runs, place, rest + number.to_bytes(4, "big")):
-            self._changed_refs[place // REF_RUNS_PER_PART] = None
+
+    def _found(self, key: str, place: int, rest: int) -> int | None:
+        for number in self._refs.find(place, rest):
+            if key_of_row(self.row(number)) == key:
+                self._recent[key] = number
+                return number
+        return None
 
     # blocks
 
-    def enter_blocks(self, tokens: bytes, number: int, block_max: int) -> tuple[dict[int, list[int]], int]:
-        """Put a row into its blocks; returns whom it met there, and how many blocks were full and took it no more.
+    def enter_blocks(self, encoding: Encoding, number: int, block_max: int) -> tuple[dict[int, list[int]], Encoding]:
+        """Put a row into its blocks; returns whom it met there, and the encoding without the blocks that were full.
 
-        Whom it met: other row → (own block number << 6 | theirs) for each shared block, in the order of the tokens.
+        Whom it met: other row → (own block number << 6 | theirs) for each shared block, in the order of the blocks.
+        A block that holds `block_max` rows takes no more.
         """
         met: dict[int, list[int]] = {}
-        full, block = 0, -1
-        runs, changed = self._runs, self._changed_tokens
-        row = number.to_bytes(4, "big")
-        for place, rest in _split_token.iter_unpack(tokens):
-            block += 1
-            run = runs[place]
-            if run is None:
-                run = runs[place] = bytearray()
-            elif (at := run.find(rest)) >= 0:
-                members = 0
-                while at >= 0:
-                    if not at % _ENTRY_BYTES:
-                        members += 1
-                        other = int.from_bytes(run[at + _REST_BYTES : at + _ENTRY_BYTES], "big")
-                        look = block << 6 | other & 255
-                        other >>= 8
-                        if other in met:
-                            met[other].append(look)
-                        else:
-                            met[other] = [look]
-                    at = run.find(rest, at + 1)
-                if members >= block_max:
-                    full += 1
-                    continue
-            run += rest + row + _BLOCK_BYTE[block]
-            changed[place // RUNS_PER_PART] = None
-        if met:
-            met.pop(number, None)
-        return met, full
+        full: dict[int, None] = {}
+        words = _split(encoding.tokens)
+        for block, others in self._blocks.find_and_add(words, number << BLOCK_BITS):
+            if len(others) >= block_max:
+                full[block] = None
+            for other in others:
+                met.setdefault(other >> BLOCK_BITS, []).append(block << BLOCK_BITS | other & _BLOCK_MASK)
+        met.pop(number, None)
+        if not full:
+            return met, encoding
+        self.leave_blocks(encoding, number)
+        kept = encoding.without(full)
+        self._fill_blocks(kept, number)
+        return met, kept
 
-    def leave_block(self, token: bytes, number: int, block: int) -> None:
-        """Take a row's block out, if it was in (a full block took no more)."""
-        place, rest = _split_token.unpack(token)
-        if _take_out(self._runs, place, rest + (number << 8 | block).to_bytes(5, "big")):
-            self._changed_tokens[place // RUNS_PER_PART] = None
+    def leave_blocks(self, encoding: Encoding, number: int) -> None:
+        """Take a row out of the blocks of one encoding."""
+        words = _split(encoding.tokens)
+        for block, (place, rest) in enumerate(zip(words, words, strict=True)):
+            self._blocks.take_out(place, rest, number << BLOCK_BITS | block)
+
+    def _fill_blocks(self, encoding: Encoding, number: int) -> None:
+        for _ in self._blocks.find_and_add(_split(encoding.tokens), number << BLOCK_BITS):
+            pass
 
     # expiry
 
@@ -358,10 +351,12 @@ class MatchState:
         self.tenants[name] = tenant
         self._changed["tenants"] = None
 
-    def adopt(self, model: MatchModel) -> None:
-        """Use another model from here on; what was learned under the old one starts anew."""
+    def adopt(self, model: MatchModel, record_id: str, version: int) -> None:
+        """Use another model, a version of a record, from here on; what was learned under the old one starts anew."""
         self.model = model
+        self.models[record_id] = version
         self._patterns = {}
+        self._changed["head"] = None
         self._changed["model"] = None
         self._changed["patterns"] = None
 
@@ -382,13 +377,10 @@ class MatchState:
         names = [
             *self._changed,
             *(f"rows/{part:07d}" for part in self._changed_rows),
-            *(f"tokens/{part:04d}" for part in self._changed_tokens),
-            *(f"refs/{part:04d}" for part in self._changed_refs),
             *(f"expiry/{day:07d}" for day in self._changed_days),
         ]
         self._write_back()
         self._changed, self._changed_rows, self._changed_days = {}, {}, {}
-        self._changed_tokens, self._changed_refs = {}, {}
         return {name: self._part(name) for name in sorted(names)}
 
     def parts(self) -> dict[str, bytes]:
@@ -396,8 +388,6 @@ class MatchState:
         self._write_back()
         names = {"head", "model", "patterns", "tenants"}
         names.update(f"rows/{number // ROWS_PER_PART:07d}" for number in self._rows)
-        names.update(f"tokens/{part:04d}" for part in range(RUNS // RUNS_PER_PART))
-        names.update(f"refs/{part:04d}" for part in range(REF_RUNS // REF_RUNS_PER_PART))
         names.update(f"expiry/{day:07d}" for day in self._expiry)
         names.update(f"links/{bucket:02d}" for bucket in self._links)
         full = ((name, self._part(name)) for name in sorted(names))
@@ -410,10 +400,6 @@ class MatchState:
                 start = int(place) * ROWS_PER_PART
                 rows = {n: self._rows[n] for n in range(start, start + ROWS_PER_PART) if n in self._rows}
                 return _encode(list(rows.items())) if rows else None
-            case "tokens":
-                return _runs_part(self._runs, int(place), RUNS_PER_PART)
-            case "refs":
-                return _runs_part(self._ref_runs, int(place), REF_RUNS_PER_PART)
             case "expiry":
                 words = self._expiry.get(int(place))
                 return _word_bytes(words) if words else None
@@ -427,7 +413,7 @@ class MatchState:
             case "model":
                 return _encode(self.model)
             case _:
-                return _encode((self.day, self.next_number, self.tallies, self.rules))
+                return _encode((self.day, self.next_number, self.tallies, self.rules, self.models))
 
     @classmethod
     def restore(cls, parts: Mapping[str, bytes]) -> "MatchState":
@@ -438,10 +424,6 @@ class MatchState:
             match family:
                 case "rows":
                     state._rows.update(_decode_rows(data))
-                case "tokens":
-                    _restore_runs(state._runs, int(place), RUNS_PER_PART, data)
-                case "refs":
-                    _restore_runs(state._ref_runs, int(place), REF_RUNS_PER_PART, data)
                 case "expiry":
                     state._expiry[int(place)] = _words(data)
                 case "links":
@@ -451,12 +433,17 @@ class MatchState:
                 case "tenants":
                     state.tenants = _decode_tenants(data)
                 case "head":
-                    state.day, state.next_number, state.tallies, state.rules = msgspec.msgpack.decode(
-                        data, type=tuple[int, int, dict[str, int], int]
+                    state.day, state.next_number, state.tallies, state.rules, state.models = msgspec.msgpack.decode(
+                        data, type=tuple[int, int, dict[str, int], int, dict[str, int]]
                     )
                 case _:
                     pass
         state._changed = {}
+        for number in state.numbers():
+            row = _decode_row(state._rows[number])
+            state._refs.add(*_place_and_rest(key_of_row(row)), number)
+            for encoding in row.encodings:
+                state._fill_blocks(encoding, number)
         return state
 
 
@@ -465,31 +452,27 @@ def key_of(tenant: str, provider: str, kind: str, record_id: str) -> str:
     return f"{tenant}\x1f{provider}\x1f{kind}\x1f{record_id}"
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.blake2b(key.encode(), digest_size=8).digest()
+def key_of_row(row: Row) -> str:
+    """The same of a row."""
+    return key_of(row.tenant, row.provider, row.kind, row.record_id)
 
 
-def _take_out(runs: list[bytearray | None], place: int, entry: bytes) -> bool:
-    run = runs[place]
-    at = -1 if run is None else run.find(entry)
-    while run is not None and at >= 0:
-        if not at % len(entry):
-            del run[at : at + len(entry)]
-            if not run:
-                runs[place] = None
-            return True
-        at = run.find(entry, at + 1)
-    return False
+def _place_and_rest(key: str) -> tuple[int, int]:
+    place, rest = _split_digest(hashlib.blake2b(key.encode(), digest_size=8).digest())
+    return place, rest
 
 
-def _runs_part(runs: list[bytearray | None], part: int, size: int) -> bytes | None:
-    held = runs[part * size : (part + 1) * size]
-    return _encode([run or b"" for run in held]) if any(held) else None
+_split_digest: Final = struct.Struct(">HI2x").unpack
 
 
-def _restore_runs(runs: list[bytearray | None], part: int, size: int, data: bytes) -> None:
-    for at, run in enumerate(msgspec.msgpack.decode(data, type=list[bytes])):
-        runs[part * size + at] = bytearray(run) if run else None
+def _split(tokens: bytes) -> Iterator[int]:
+    """The place and the rest of each token, in turns."""
+    return iter(_tokens_of(len(tokens)).unpack(tokens))
+
+
+@lru_cache(maxsize=BLOCKS_MAX + 1)
+def _tokens_of(size: int) -> struct.Struct:
+    return struct.Struct(">" + "HI" * (size // STORED_TOKEN_BYTES))
 
 
 def _remove(words: "array[int]", word: int) -> bool:

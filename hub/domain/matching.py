@@ -72,7 +72,8 @@ class MatchRules:
                 ids = None if said.ids is None else {pair.old_id: pair.new_id for pair in said.ids}
                 return self.matcher.take_over(state, said.region, said.provider, said.old_tenant, said.new_tenant, ids)
             case e.ModelAdopted() as said:
-                return self.matcher.adopt_model(state, MatchModel(said.model_version, said.explanations))
+                model = MatchModel(said.model_version, said.explanations)
+                return self.matcher.adopt_model(state, model, f"{logged.tenant}|{said.record_id}", said.version)
             case e.RulesActivated(rules_version=version):
                 if version > RULES_KNOWN:
                     raise UnknownRules(version, RULES_KNOWN)

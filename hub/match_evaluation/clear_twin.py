@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hub.domain.duplicates import Matcher, MatchLimits
+from hub.domain.duplicates import Matcher, MatchLimits, stored
 from hub.domain.identity import FIELDS, Identity
-from hub.domain.match_model import ABSENT, pattern_of
-from hub.domain.match_state import STORED_TOKEN_BYTES, Encoding
+from hub.domain.match_model import ABSENT, packed_bytes, pattern_of
+from hub.domain.match_state import Encoding
 from hub.edge import FileKey
 from hub.edge import normalise as n
 from hub.edge.columns import Table, read_table
@@ -32,14 +32,21 @@ class ClearTwin(Matcher):
 
     def __init__(self, facts: Sequence[Facts], identities: Sequence[Identity], limits: MatchLimits) -> None:
         super().__init__(limits)
-        self._facts = {
-            (b"".join(block.token[:STORED_TOKEN_BYTES] for block in identity.blocks)): one
-            for one, identity in zip(facts, identities, strict=True)
-        }
+        self._facts: dict[bytes, Facts] = {}
+        for one, identity in zip(facts, identities, strict=True):
+            encoding = stored(identity)
+            for at in range(len(encoding.passes)):
+                self._facts[_filter(encoding, at)] = one
 
     def pattern(self, ours: Encoding, theirs: Encoding, looks: Sequence[int]) -> int:
         """The levels that filters without any collision would give."""
-        return clear_pattern(self._facts[ours.tokens], self._facts[theirs.tokens])
+        return clear_pattern(self._facts[_filter(ours, 0)], self._facts[_filter(theirs, 0)])
+
+
+def _filter(encoding: Encoding, block: int) -> bytes:
+    """The filters beside one block: no others are equal to it, unless everything about two persons is."""
+    width = packed_bytes(encoding.presence)
+    return encoding.filters[block * width : (block + 1) * width]
 
 
 def clear_pattern(a: Facts, b: Facts) -> int:
@@ -51,7 +58,7 @@ def clear_pattern(a: Facts, b: Facts) -> int:
         levels["surname"] = _surnames(a.surnames, b.surnames)
     crosswise = a.given and a.surnames and b.given and b.surnames
     if crosswise and levels["given_name"] <= 2 and levels["surname"] <= 2 and _swapped(a, b):
-        levels["given_name"] = levels["surname"] = 3
+        levels["given_name"], levels["surname"] = 3, ABSENT
     if (
         a.initial
         and b.initial

@@ -406,11 +406,27 @@ def test_an_unfit_model_is_not_adopted() -> None:
     world = World()
     lame = MatchModel("lame", (Explanation("one", True, 0, tuple((0,) * size for size in LEVELS)),))
     assert check_model(lame) == "one_sided"
-    world.matcher.adopt_model(world.state, lame)
+    world.matcher.adopt_model(world.state, lame, "model", 1)
     assert world.state.model is WARM_MODEL and world.state.tallies["model_refused_one_sided"] == 1
     better = replace(WARM_MODEL, version="next")
-    world.matcher.adopt_model(world.state, better)
+    world.matcher.adopt_model(world.state, better, "model", 2)
     assert world.state.model.version == "next"
+
+
+def test_a_model_that_nl_refuses_is_not_adopted_here_either() -> None:
+    """An older version is stale, an equal one a repeat or a conflict: what was learned since goes on, also later."""
+    world = World()
+    world.matcher.adopt_model(world.state, replace(WARM_MODEL, version="next"), "model", 2)
+    world.active(AT_A, ANNA)
+    world.active(AT_B, ANNA)
+    world.state = MatchState.restore(world.state.parts())
+    learned = world.state.patterns()
+    for version in (1, 2):
+        world.matcher.adopt_model(world.state, replace(WARM_MODEL, version="old"), "model", version)
+    assert world.state.model.version == "next" and world.state.patterns() == learned != []
+    assert world.state.tallies["model_refused_not_newer"] == 2
+    world.matcher.adopt_model(world.state, replace(WARM_MODEL, version="other"), "another model", 1)
+    assert world.state.model.version == "other"
 
 
 _PEOPLE = [
@@ -446,12 +462,13 @@ def _play(world: World, step: tuple[str, int, int, int, str]) -> list[Outcome]:
 
 
 @settings(max_examples=120, deadline=None)
-@given(st.lists(_STEP, min_size=6, max_size=25), st.integers(0, 25))
+@given(st.lists(_STEP, min_size=6, max_size=25), st.integers(0, 25), st.sampled_from([1, 50]))
 def test_a_restored_state_says_the_same_and_becomes_the_same_bytes(
-    steps: list[tuple[str, int, int, int, str]], cut: int
+    steps: list[tuple[str, int, int, int, str]], cut: int, block_max: int
 ) -> None:
-    """Snapshot and restore after any event changes nothing; only changed parts need to be written."""
-    straight, cold = World(), World()
+    """Snapshot and restore after any event changes nothing, full blocks included; only changed parts are written."""
+    limits = MatchLimits(block_max=block_max)
+    straight, cold = World(limits), World(limits)
     kept: dict[str, bytes] = {}
     for i, step in enumerate(steps):
         said = _play(straight, step)
