@@ -140,6 +140,22 @@ STORIES: Final = (
 )
 """Their order and number are part of the committed warm priors."""
 
+
+def by_calendar(one_year: float) -> tuple[float, ...]:
+    """How often two birth dates taken at random show each level above ABSENT, when `one_year` of them share a year.
+
+    Years count as spread evenly over 1/one_year years, so that 9·one_year share the decade only, 0.1 − one_year the
+    last digit only; months and days are the calendar's.
+    """
+    month, day = 1 / 12, 1 / 30.4
+    both, either = month * day, month * (1 - day) + day * (1 - month)
+    digit = 0.1 + 8 * one_year
+    swapped = one_year * (1 - month) * day * day
+    two_parts = one_year * (1 - month) * (1 - day) - swapped + digit * either
+    agree = (two_parts, (1 - one_year - digit) * both, digit * both, one_year * either, swapped, one_year * both)
+    return (1 - sum(agree), *agree)
+
+
 _START: Final[dict[str, dict[FieldKind, tuple[float, ...]]]] = {
     "own": {
         FieldKind.NAME: (0.06, 0.01, 0.01, 0.04, 0.07, 0.82),
@@ -165,7 +181,7 @@ _START: Final[dict[str, dict[FieldKind, tuple[float, ...]]]] = {
         FieldKind.NAME: (0.90, 0.05, 0.001, 0.01, 0.015, 0.025),
         FieldKind.NAMES: (0.89, 0.08, 0.001, 0.01, 0.005, 0.015),
         FieldKind.TEXT: (0.90, 0.07, 0.01, 0.02),
-        FieldKind.DATE: (0.90, 0.0923, 0.0022, 0.0007, 0.004, 0.0005, 0.0003),
+        FieldKind.DATE: by_calendar(1 / 25),
         FieldKind.DIGITS: (0.994, 0.003, 0.001, 0.002),
         FieldKind.CODE: (0.90, 0.05, 0.03, 0.01, 0.01),
         FieldKind.EXACT: (0.95, 0.05),
@@ -205,9 +221,6 @@ _STRENGTH: Final = {
     "partly": 1000.0,
 }
 """How many pairs the warm priors of a part count for. PROPOSAL."""
-_CALENDAR_STRENGTH: Final = 100_000.0
-"""Of how two birth dates agree by chance: the calendar says that, in every file. Left free, namesakes would learn that
-chance dates nearly agree, from the very clients whose dates were mistyped. PROPOSAL."""
 _SHARE_STRENGTH: Final = 20.0
 _ROUNDS: Final = 60
 _FLOOR: Final = 1e-5
@@ -300,19 +313,30 @@ def log_fits(levels: Ints, current: Mapping[str, Mapping[str, Floats]]) -> Float
     return logs
 
 
-def _strength(part: str, field: str) -> float:
-    return _CALENDAR_STRENGTH if part == "random" and field == "birth_date" else _STRENGTH[part]
+def one_year_of(differ: float, two_parts: float) -> float:
+    """The share of one year that explains how many chance dates differ and how many agree in two parts of four.
+
+    Only these two levels are asked: among the others hide the clients whose dates were mistyped, from whom namesakes
+    would learn that chance dates nearly agree. Births spread over 10 to 100 years.
+    """
+    low, high = 0.01, 0.1
+    for _ in range(40):
+        middle = (low + high) / 2
+        row = by_calendar(middle)
+        low, high = (middle, high) if row[1] * differ < two_parts * row[0] else (low, middle)
+    return low
 
 
 def _maximise(levels: Ints, resp: Floats, prior: Prior) -> dict[str, dict[str, Floats]]:
     fresh = {
-        part: {name: np.array(row) * _strength(part, name) for name, row in fields.items()}
-        for part, fields in prior.items()
+        part: {name: np.array(row) * _STRENGTH[part] for name, row in fields.items()} for part, fields in prior.items()
     }
     for s, story in enumerate(STORIES):
         for f, field in enumerate(FIELDS):
             seen = np.bincount(levels[:, f], weights=resp[:, s], minlength=LEVELS[f])
             fresh[part_of(story, field.name)][field.name] += seen[1 : LEVELS[f]]
+    dates = fresh["random"]["birth_date"]
+    fresh["random"]["birth_date"] = np.array(by_calendar(one_year_of(dates[0], dates[1])))
     return {part: {name: row / row.sum() for name, row in fields.items()} for part, fields in fresh.items()}
 
 
