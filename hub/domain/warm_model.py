@@ -7,10 +7,10 @@ from typing import Final
 from hub.domain.match_model import Explanation, MatchModel
 
 WARM_MODEL: Final = MatchModel(
-    version='warm-3',
+    version="warm-3",
     explanations=(
         Explanation(
-            name='one person',
+            name="one person",
             same_person=True,
             prior_millibits=-1012,
             weights_millibits=(
@@ -33,7 +33,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one person who moved',
+            name="one person who moved",
             same_person=True,
             prior_millibits=-3233,
             weights_millibits=(
@@ -56,7 +56,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='chance: one birth date',
+            name="chance: one birth date",
             same_person=False,
             prior_millibits=-5870,
             weights_millibits=(
@@ -79,7 +79,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='chance: birth date and surname',
+            name="chance: birth date and surname",
             same_person=False,
             prior_millibits=-4592,
             weights_millibits=(
@@ -102,7 +102,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='chance: birth date and given name',
+            name="chance: birth date and given name",
             same_person=False,
             prior_millibits=-3210,
             weights_millibits=(
@@ -125,7 +125,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='chance: birth date and part of a surname',
+            name="chance: birth date and part of a surname",
             same_person=False,
             prior_millibits=-7000,
             weights_millibits=(
@@ -148,7 +148,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='chance: birth date and part of a given name',
+            name="chance: birth date and part of a given name",
             same_person=False,
             prior_millibits=-11689,
             weights_millibits=(
@@ -171,7 +171,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='namesakes',
+            name="namesakes",
             same_person=False,
             prior_millibits=-5393,
             weights_millibits=(
@@ -194,7 +194,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='namesakes of nearly one birth date',
+            name="namesakes of nearly one birth date",
             same_person=False,
             prior_millibits=-6414,
             weights_millibits=(
@@ -217,7 +217,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='namesakes of one birth date',
+            name="namesakes of one birth date",
             same_person=False,
             prior_millibits=-4006,
             weights_millibits=(
@@ -240,7 +240,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one surname and most of a birth date',
+            name="one surname and most of a birth date",
             same_person=False,
             prior_millibits=-13347,
             weights_millibits=(
@@ -263,7 +263,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one given name and most of a birth date',
+            name="one given name and most of a birth date",
             same_person=False,
             prior_millibits=-12135,
             weights_millibits=(
@@ -286,7 +286,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one birth date in one area',
+            name="one birth date in one area",
             same_person=False,
             prior_millibits=-8708,
             weights_millibits=(
@@ -309,7 +309,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one birth date in one town',
+            name="one birth date in one town",
             same_person=False,
             prior_millibits=-9192,
             weights_millibits=(
@@ -332,7 +332,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one surname in one town',
+            name="one surname in one town",
             same_person=False,
             prior_millibits=-15755,
             weights_millibits=(
@@ -355,7 +355,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one given name in one town',
+            name="one given name in one town",
             same_person=False,
             prior_millibits=-15837,
             weights_millibits=(
@@ -378,7 +378,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one street in one town',
+            name="one street in one town",
             same_person=False,
             prior_millibits=-15832,
             weights_millibits=(
@@ -401,7 +401,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one address',
+            name="one address",
             same_person=False,
             prior_millibits=-7627,
             weights_millibits=(
@@ -424,7 +424,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one street',
+            name="one street",
             same_person=False,
             prior_millibits=-14868,
             weights_millibits=(
@@ -447,7 +447,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one surname in one area',
+            name="one surname in one area",
             same_person=False,
             prior_millibits=-14882,
             weights_millibits=(
@@ -470,7 +470,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one given name in one area',
+            name="one given name in one area",
             same_person=False,
             prior_millibits=-12817,
             weights_millibits=(
@@ -493,7 +493,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one household',
+            name="one household",
             same_person=False,
             prior_millibits=-4291,
             weights_millibits=(
@@ -516,7 +516,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='twins',
+            name="twins",
             same_person=False,
             prior_millibits=-4223,
             weights_millibits=(
@@ -539,7 +539,7 @@ WARM_MODEL: Final = MatchModel(
             ),
         ),
         Explanation(
-            name='one account',
+            name="one account",
             same_person=False,
             prior_millibits=-6502,
             weights_millibits=(
