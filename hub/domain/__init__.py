@@ -71,6 +71,7 @@ Matching
     `identity`              what does the hub know of who somebody is?
     `matching`              which events touch the match fold?
     `match_state`           what does it remember?
+    `match_table`           which rows share a token?
     `duplicates`            which records belong to one client?
     `match_model`           how alike are two encodings, and does one person explain that better than two?
     `warm_model`            with which model does the fold start (generated)?

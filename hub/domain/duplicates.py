@@ -61,9 +61,12 @@ ALERT_MILLIBITS: Final = 2000
 """One person must be four times as likely as two, before anyone is told: a false alarm costs more trust than a
 missed duplicate, and the score takes no sum over the stories that fit less well."""
 THIRD_PARTY_MILLIBITS: Final = 3000
-"""Two links of one record, both at least this strong, link their other ends as well."""
+"""Two links of one record link their other ends as well, when the weaker one and what these ends say themselves come to
+this much. A single false link would else spread to whatever is linked to either end."""
+NEVER_MET_MILLIBITS: Final = -3000
+"""What two ends say that share no block: of the pairs of one client at most one in eight shares none."""
 DOUBT_MILLIBITS: Final = -4000
-"""Unless these two were compared themselves and scored below this."""
+"""Ends that score below this were compared and are two people, whatever a third record says."""
 LINKS_MAX: Final = 16
 """Of one record: where so many agree, further ones by a third party add nothing."""
 ENCODINGS_MAX: Final = 2
@@ -443,7 +446,8 @@ class Matcher:
         if abs(row.due - other.due) > LATER_PREGNANCY_DAYS or row.kind == other.kind == RecordKind.WAITING.value:
             return []
         pass_number, pattern = self._compared(row, other)
-        if pass_number and self.scorer(state).score(pattern) < DOUBT_MILLIBITS:
+        against = self.scorer(state).score(pattern) if pass_number else NEVER_MET_MILLIBITS
+        if against < DOUBT_MILLIBITS or points + against < THIRD_PARTY_MILLIBITS:
             return []
         return self._link(state, newer, row, _Match(older, points, pass_number, pattern))
 
