@@ -141,7 +141,9 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
         await self.job.close()
 
     async def backlog(self) -> int:
-        """Readable records not yet taken, over the partitions held; also sets the gauges."""
+        """Readable records that could be taken now, over the partitions held; also sets the gauges, to all that lie
+        there. What a job has paused waits on purpose: a receiver that is away is no worker that hangs.
+        """
         if self._consumer is None or not (held := tuple(self._loaded)):
             return 0
         ends = await self._consumer.end_offsets(held)
@@ -150,7 +152,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
             if partition in self._loaded:
                 lag = max(0, ends[partition] - await self._consumer.position(partition))
                 LAG.labels(self.job.name, partition.topic, partition.partition).set(lag)
-                total += lag
+                total += 0 if partition in self._consumer.paused() else lag
         return total
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:

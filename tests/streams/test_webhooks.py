@@ -25,7 +25,7 @@ from hub.settings import Settings
 from hub.streams.connection import Connection
 from hub.streams.producer import Publisher, Record
 from hub.streams.reader import Reader
-from hub.streams.webhooks import ASIDE_MAX, KEPT_TRYING_S, WebhookRelay, jobs
+from hub.streams.webhooks import ASIDE_MAX, KEPT_TRYING_S, QUEUE_MAX, WebhookRelay, jobs
 from tests.contracts.examples import example
 
 pytestmark = pytest.mark.kafka
@@ -174,6 +174,31 @@ async def test_a_desk_that_is_closed_gets_everything_later_and_still_in_order(
     office.now_s += 3600
     await works_until(office.relay(stem), connection, lambda: len(office.desk.got) == 2)
     assert office.desk.got == ids(1, 2)
+
+
+async def test_a_full_queue_before_a_closed_desk_is_no_backlog_of_the_worker(
+    connection: Connection, stem: str, office: Office
+) -> None:
+    """The watchdog would end the process, and with it the work for every other receiver."""
+    office.desk.closed = True
+    await alert(connection, *range(1, QUEUE_MAX + 51))
+    few = replace(connection, limits=connection.limits.model_copy(update={"poll_records_max": QUEUE_MAX // 2}))
+    job = office.relay(stem)
+    reader, stopping = Reader(job, few), asyncio.Event()
+    await reader.start()
+    running = asyncio.create_task(reader.run(job.handle, stopping.is_set))
+    try:
+        async with asyncio.timeout(20):
+            while not reader.consumer.paused() or reader.handled == 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        [place] = reader.consumer.assignment()
+        ends = await reader.consumer.end_offsets([place])
+        assert await reader.consumer.position(place) < ends[place]
+        assert await reader.backlog() == 0
+    finally:
+        stopping.set()
+        await running
+        await reader.stop()
 
 
 async def test_pauses_grow_while_a_desk_is_closed(connection: Connection, stem: str, office: Office) -> None:
