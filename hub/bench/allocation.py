@@ -75,6 +75,7 @@ GOAL_OF_OPTIMUM: Final = 0.99
 GOAL_JAIN_GAP: Final = 0.01
 BIRTHS_A_YEAR: Final = 164_000
 REGIONS_A_NATION: Final = 71
+OPTIMUM_SECONDS: Final = 60.0
 SOLVER_SECONDS: Final = 3.0
 SOLVER_GAP: Final = 5e-4
 JULY: Final = Month(2026 * 12 + 6)
@@ -255,21 +256,25 @@ class Yardstick:
             -self.minutes,
             constraints=limits,
             integrality=_whole(len(self.columns)),
-            options={"time_limit": SOLVER_SECONDS},
+            options={"time_limit": OPTIMUM_SECONDS},
         )
         if result.mip_dual_bound is None:
             return 0
         return floor(-result.mip_dual_bound + 1e-6)
 
     def most_minutes_in_order(self, placed: frozenset[RecordId]) -> int:
-        """The most that can be placed when nobody is passed over for the sake of someone less urgent.
+        """The most that can be placed when nobody is passed over for the sake of someone less urgent."""
+        return sum(client.owed_minutes for client in self.fitting_in_order(self.round.waiting, placed))
 
-        One after the other in order of urgency a client is in when all before her and she fit together. `placed` is a
-        solution whose agreement saves most of the programmes.
+    def fitting_in_order(self, clients: Iterable[WaitingClient], placed: frozenset[RecordId]) -> list[WaitingClient]:
+        """One after the other in order of urgency a client is in when all before her and she fit together.
+
+        `placed` is a solution whose agreement saves most of the programmes, and decides nothing.
         """
         fixed: Counter[_Kind] = Counter(self.kind[proposal.client.id] for proposal in self.round.open_proposals)
-        total, agrees, never = 0, True, set[_Kind]()
-        for client in in_order_of_urgency(self.round.waiting, self.round.rules):
+        fitting: list[WaitingClient] = []
+        agrees, never = True, set[_Kind]()
+        for client in in_order_of_urgency(clients, self.round.rules):
             kind = self.kind[client.id]
             if kind in never or not kind[0] or not kind[1]:
                 agrees = agrees and client.id not in placed
@@ -278,10 +283,10 @@ class Yardstick:
             agrees = agrees and fits == (client.id in placed)
             if fits:
                 fixed[kind] += 1
-                total += client.owed_minutes
+                fitting.append(client)
             else:
                 never.add(kind)
-        return total
+        return fitting
 
     def _fits(self, fixed: Counter[_Kind]) -> bool:
         exact = LinearConstraint(
@@ -382,8 +387,10 @@ def _jain(values: Any) -> float:
 class QualityRow:
     """One region-month. Ratios are of placed hours.
 
-    `optimum` is the integer optimum that knows no urgency at all; with `urgent_kept` no urgent client that the order of
-    urgency placed loses her place, as the rule promises; `in_order` passes nobody over for someone less urgent.
+    `optimum` is the integer optimum that knows no urgency at all. With `urgent_kept` it has the round's obligation:
+    the urgent come first, so each of them in her turn who fits beside all urgent ones before her keeps a place; who
+    that is does not depend on our rule. `urgent_fitting` counts them, `urgent_placed` those whom our rule placed.
+    `in_order` passes nobody at all over for someone less urgent.
 
     The Jain indices compare the providers that can be judged (`judged`, target at least 72 h) on F = A/T.
     """
@@ -395,6 +402,8 @@ class QualityRow:
     clients: int
     placed_hours: float
     urgent: int
+    urgent_fitting: int
+    urgent_placed: int
     of_optimum: float
     of_optimum_urgent_kept: float
     of_optimum_in_order: float
@@ -415,10 +424,11 @@ def quality_row(seed: int, scarcity: float, amounts: Amounts, on: date = JULY_1)
     nearest = first_come_nearest(month.round)
     yardstick = Yardstick(month.round)
     most = yardstick.most_minutes()
-    placed_ids = {placement.client for placement in outcome.placements}
+    placed_ids = frozenset(placement.client for placement in outcome.placements)
     urgent = [client for client in month.round.waiting if is_urgent(client, on, month.round.rules)]
-    kept = min(most, yardstick.most_minutes(client.id for client in urgent if client.id in placed_ids))
-    in_order = yardstick.most_minutes_in_order(frozenset(placed_ids))
+    fitting = yardstick.fitting_in_order(urgent, placed_ids)
+    kept = min(most, yardstick.most_minutes(client.id for client in fitting))
+    in_order = yardstick.most_minutes_in_order(placed_ids)
     targets = {share.provider: float(share.target) for share in month.shares.shares}
     judged = [provider for provider in yardstick.providers if targets[provider] >= JUDGED_TARGET_MINUTES_MIN]
     some = [provider for provider in yardstick.providers if targets[provider] > 0]
@@ -436,6 +446,8 @@ def quality_row(seed: int, scarcity: float, amounts: Amounts, on: date = JULY_1)
         clients=len(month.round.waiting),
         placed_hours=placed / 60,
         urgent=len(urgent),
+        urgent_fitting=len(fitting),
+        urgent_placed=sum(client.id in placed_ids for client in urgent),
         of_optimum=_ratio(placed, most),
         of_optimum_urgent_kept=_ratio(placed, kept),
         of_optimum_in_order=_ratio(placed, in_order),
@@ -453,16 +465,18 @@ def _ratio(part: int, whole: int) -> float:
     return round(part / whole, 4) if whole else 1.0
 
 
-def quality_rows(region_months: int = 100) -> Iterator[QualityRow]:
+def quality_rows(region_months: int = 100, first_seed: int = 0) -> Iterator[QualityRow]:
     """That many region-months with mixed amounts, and a fifth as many where all are owed the same.
 
-    Half are distributed a month before they begin, half on their first day, with a quarter of the list urgent.
+    In every other twenty months the list is distributed a month before they begin, in those between on their first day,
+    with a quarter of it urgent. `first_seed` gives as many others of the same kinds.
     """
     ahead = JULY_1 - timedelta(days=PLANNED_AHEAD_DAYS)
     for number in range(region_months):
-        yield quality_row(number, SCARCITIES[number % 5], MIXES[number % 4], JULY_1 if number // 20 % 2 else ahead)
+        on = JULY_1 if number // 20 % 2 else ahead
+        yield quality_row(first_seed + number, SCARCITIES[number % 5], MIXES[number % 4], on)
     for number in range(region_months // 5):
-        yield quality_row(number, SCARCITIES[number % 5], Amounts.ONE)
+        yield quality_row(first_seed + number, SCARCITIES[number % 5], Amounts.ONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -684,6 +698,8 @@ def summary(rows: Sequence[QualityRow]) -> dict[str, Any]:
             "of_optimum_0.99_or_more": sum(row.of_optimum >= 0.99 for row in of_kind),
             "lowest_of_optimum_urgent_kept": min(row.of_optimum_urgent_kept for row in of_kind),
             "of_optimum_urgent_kept_0.99_or_more": sum(row.of_optimum_urgent_kept >= 0.99 for row in of_kind),
+            "urgent_fitting": sum(row.urgent_fitting for row in of_kind),
+            "urgent_placed": sum(row.urgent_placed for row in of_kind),
             "mean_of_optimum": round(statistics.fmean(row.of_optimum for row in of_kind), 4),
             "lowest_of_optimum_in_order": min(row.of_optimum_in_order for row in of_kind),
             "largest_jain_gap": max(row.jain_gap for row in of_kind),
@@ -726,6 +742,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hub.bench.allocation", description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--region-months", type=int, default=100, help="how many to compare with the optimum")
+    parser.add_argument("--first-seed", type=int, default=0, help="the seed of the first of them")
+    parser.add_argument("--quality-only", action="store_true", help="leave out cost, days, understating and the nation")
     parser.add_argument("--clients", type=int, default=BIRTHS_A_YEAR, help="clients in the nation's year")
     chosen = parser.parse_args(arguments)
     report: dict[str, Any] = {}
@@ -737,15 +755,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not chosen.json:
                 sys.stdout.write(f"{name} {asdict(row)}\n")
 
-    gather("cost", cost_rows())
-    gather("understating", understating_rows())
-    quality = list(quality_rows(chosen.region_months))
+    quality = list(quality_rows(chosen.region_months, chosen.first_seed))
     gather("quality", iter(quality))
-    gather(
-        "daily",
-        (daily_row(n, SCARCITIES[n % 5], tuple(Amounts)[n // 5]) for n in range(25)),
-    )
-    gather("nation", iter([nation_row(chosen.clients)]))
+    if not chosen.quality_only:
+        gather("cost", cost_rows())
+        gather("understating", understating_rows())
+        gather("daily", (daily_row(n, SCARCITIES[n % 5], tuple(Amounts)[n // 5]) for n in range(25)))
+        gather("nation", iter([nation_row(chosen.clients)]))
     report["summary"] = summary(quality)
     sys.stdout.write(json.dumps(report if chosen.json else report["summary"]) + "\n")
     return 0

@@ -370,7 +370,7 @@ class _Book:
     def run(self) -> Outcome:
         left = self._place_all(self.waiting)
         self.in_turn = frozenset(self.at)
-        while left and self._fill_rooms(left):
+        if left and self._fill_rooms(left):
             left = self._place_all(client for client in self.waiting if client.id not in self.at)
         moved = [client for client in self.open if self.at[client.id] != self.original[client.id]]
         offers = [client for client in left if client.owed_minutes > 0 and not client.kraamcentrum_declined]

@@ -2,34 +2,36 @@
 
 One after the other in order of urgency, a client who is owed 15 h may take the room in which one who is owed 24 h
 would have fitted, and 9 h of scarce care stay with nobody. So after everybody had her turn, clients of the same round
-may change places with clients still waiting, where that places more care in total. Packing rooms is a hard problem:
-this is a local search with a bound on its work, exact in what it does and measured beside the integer optimum
-(docs/fair-share.md). Where all are owed the same there is nothing to gain, and nothing changes.
+may change places with each other and with clients still waiting, where that places more care in total.
+
+Packing rooms is a hard problem. Up to four rooms at a time are packed as full as they can be together (`packing`),
+until no four could hold more or the bound on the work is reached; what comes of it is measured beside the integer
+optimum (docs/fair-share.md). Where all are owed the same there is nothing to gain, and nothing changes.
 
 It counts people: clients who are owed the same and may go to the same providers are of one kind. Who of a kind gives
 way is for the caller to say.
 """
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import combinations_with_replacement
+from itertools import combinations
+from math import gcd
 from typing import Final
+
+from hub.domain.packing import Contents, Group, Search, fullest_alone, minutes_of
 
 NOWHERE: Final = -1
 """In the place of a provider: still waiting."""
-LEAVING_MAX: Final = 2
-"""So many leave a room in one exchange."""
-ENTERING_MAX: Final = 3
-AMOUNTS_MAX: Final = 12
-"""Amounts that one exchange looks at, the largest ones; a plan knows about half as many."""
-DETOURS_MAX: Final = 24
-"""So often a round looks beyond what one exchange can reach."""
+TOGETHER_MAX: Final = 4
+"""So many rooms are packed together. This and the bounds below are PROPOSAL: measured, and in no source."""
+LOOKS_MAX: Final = 100
+"""So many contents are looked at for one group of rooms."""
+WORK_MAX: Final = 12_000
+"""One for each group of rooms that is weighed in a round and for each content that is looked at."""
+PACKING_WORK: Final = 8
+"""So much more for a group that is worth looking into."""
 SLIVER: Final = 400
 """Below this part of what is filled, a long search is not worth its time: a quarter of a per cent."""
-EXCHANGES_MAX: Final = 1_000
-"""Each exchange places at least a minute more; nobody has seen a round take more than a few dozen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Kind:
 class Rooms:
     """How many of each kind are where: at a provider, or nowhere yet. Providers and kinds are numbers.
 
-    Whoever calls gives both in an order that does not depend on names, since the first exchange found is made.
+    Whoever calls gives both in an order that does not depend on names, since of equal packings the first found is made.
     """
 
     def __init__(self, gaps: Sequence[int], kinds: Sequence[Kind]) -> None:
@@ -57,218 +59,199 @@ class Rooms:
         self.held: list[dict[int, int]] = [{} for _ in gaps]
         self.waiting = [0] * len(kinds)
         self.filled = 0
-        self._waits_for: list[dict[int, int]] = [{} for _ in gaps]
-        self._places = [[place for place in range(len(gaps)) if kind.mask >> place & 1] for kind in kinds]
-        self.may_enter = [
-            [number for number, kind in enumerate(kinds) if kind.mask >> provider & 1] for provider in range(len(gaps))
-        ]
+        self._unit = gcd(*(kind.amount for kind in kinds))
+        self._amounts = tuple(sorted({kind.amount // self._unit for kind in kinds}, reverse=True))
+        self._number = [self._amounts.index(kind.amount // self._unit) for kind in kinds]
 
     def seat(self, kind: int, provider: int) -> None:
         """One of a kind is at a provider (her minutes are not in its gap), or nowhere."""
         if provider == NOWHERE:
-            self._wait(kind, 1)
+            self.waiting[kind] += 1
         else:
             self.held[provider][kind] = self.held[provider].get(kind, 0) + 1
             self.filled += self.kinds[kind].amount
 
-    def _wait(self, kind: int, more: int) -> None:
-        self.waiting[kind] += more
-        amount = self.kinds[kind].amount
-        for place in self._places[kind]:
-            here = self._waits_for[place]
-            here[amount] = here.get(amount, 0) + more
-
     def fill(self) -> bool:
-        """Makes every exchange that it finds; whether there was one."""
-        changed = self._exchange_all()
-        for provider, amount in self._detours()[:DETOURS_MAX]:
-            if not self._worth_while():
-                break
-            changed = self._detour(provider, amount) or changed
-        return changed
-
-    def _exchange_all(self) -> bool:
-        exchanged = 0
-        while exchanged < EXCHANGES_MAX and any(self.waiting):
-            here = sum(self._exchange_at(provider) for provider in range(len(self.gaps)))
-            if not here:
-                break
-            exchanged += here
-        return exchanged > 0
+        """Packs rooms anew, each by itself and then ever more together, until none gains by it; whether any did."""
+        before = self.filled
+        rooms = range(len(self.gaps))
+        self._sizes = [
+            (gap + sum(self.kinds[kind].amount * count for kind, count in held.items())) // self._unit
+            for gap, held in zip(self.gaps, self.held, strict=True)
+        ]
+        placed = [sum(held.get(kind, 0) for held in self.held) for kind in range(len(self.kinds))]
+        self._people = [count + waiting for count, waiting in zip(placed, self.waiting, strict=True)]
+        self._keep_place = {
+            number: placed[number] for number, kind in enumerate(self.kinds) if placed[number] and not kind.may_wait
+        }
+        self._may_come: dict[tuple[int, int], Contents] = {}
+        self._most = [self._most_alone(room, rooms) for room in rooms]
+        self._work_left = WORK_MAX
+        together = 1
+        while together <= TOGETHER_MAX and self._worth_while():
+            gained = [rooms for rooms in self._groups(together) if self._pack(rooms)]
+            together = 1 if gained else together + 1
+        return self.filled > before
 
     def _worth_while(self) -> bool:
-        """Whether the room that is left and somebody waits for is more than a sliver of what is filled."""
-        left = sum(
-            gap for gap, waits in zip(self.gaps, self._waits_for, strict=True) if gap > 0 and any(waits.values())
-        )
-        return left * SLIVER > self.filled
+        """Whether more than a sliver could be gained if each room could choose alone."""
+        wanted = sum(count * kind.amount for count, kind in zip(self.waiting, self.kinds, strict=True))
+        slack = sum(self._slack(room) for room in range(len(self.gaps))) * self._unit
+        return self._work_left > 0 and min(wanted, slack) * SLIVER > self.filled
 
-    def _detours(self) -> list[tuple[int, int]]:
-        """Where a waiting client who does not fit may be tried: the widest gaps first, each amount that waits."""
-        found = []
-        for provider in sorted(range(len(self.gaps)), key=lambda provider: (-self.gaps[provider], provider)):
-            for amount in sorted(self._entering(provider)):
-                if self.gaps[provider] < amount and self.held[provider]:
-                    found.append((provider, amount))
+    def _slack(self, room: int) -> int:
+        """By how much the room could be fuller if it could choose alone among all clients of the round."""
+        return self._most[room] - minutes_of(self._amounts, self._contents(room))
+
+    def _contents(self, room: int) -> Contents:
+        return self._coming(room, room)
+
+    def _coming(self, place: int, room: int) -> Contents:
+        """How many of each amount are in that place (a room, or nowhere) and may be in this room."""
+        found = self._may_come.get((place, room))
+        if found is None:
+            counts = [0] * len(self._amounts)
+            here = enumerate(self.waiting) if place == NOWHERE else self.held[place].items()
+            for kind, count in here:
+                if self.kinds[kind].mask >> room & 1:
+                    counts[self._number[kind]] += count
+            found = self._may_come[place, room] = tuple(counts)
         return found
 
-    def _detour(self, provider: int, amount: int) -> bool:
-        """Puts a waiting client in though others must leave for her, and sees whether exchanges make it worth while."""
-        if amount not in self._entering(provider):
-            return False
-        leaving, _ = _choices(self._leaving(provider), LEAVING_MAX)
-        enough = [minutes for minutes in leaving if minutes >= amount - self.gaps[provider]]
-        if not enough:
-            return False
-        before = (
-            list(self.gaps), [dict(held) for held in self.held], list(self.waiting),
-            [dict(waits) for waits in self._waits_for], self.filled,
-        )  # fmt: skip
-        for one in leaving[min(enough)]:
-            self._move(self._last_held(provider, one, lambda kind: kind.may_wait), provider, NOWHERE)
-        self._move(self._first_waiting(provider, amount), NOWHERE, provider)
-        self._exchange_all()
-        if self.filled > before[-1]:
-            return True
-        self.gaps, self.held, self.waiting, self._waits_for, self.filled = before
-        return False
+    def _most_alone(self, room: int, places: Iterable[int]) -> int:
+        """How full the room could be, with clients who wait or are in those places."""
+        counts = [self._coming(place, room) for place in (NOWHERE, *places)]
+        return fullest_alone(self._amounts, self._sizes[room], tuple(map(sum, zip(*counts, strict=True))))
 
-    def _exchange_at(self, provider: int) -> bool:
-        """The exchange at one provider that places most, alone or after others made room for it."""
-        if self.gaps[provider] <= 0 or not self._entering(provider):
-            return False
-        if self._swap(provider):
-            return True
-        if not self._worth_while():
-            return False
-        made: list[tuple[int, int, int]] = []
-        for other in range(len(self.gaps)):
-            if other == provider or self.gaps[other] <= 0:
-                continue
-            moves = self._widening(provider, other)
-            for move in moves:
-                self._move(*move)
-            made += moves
-            if moves and (self._swap(provider) or self._swap(other)):
-                return True
-        for kind, source, target in reversed(made):
-            self._move(kind, target, source)
-        return False
+    def _groups(self, together: int) -> Iterator[tuple[int, ...]]:
+        """Rooms that could be fuller together, those that lack most first."""
+        usable = [room for room in range(len(self.gaps)) if self._most[room] > 0]
+        by_slack = sorted(usable, key=lambda room: (-self._slack(room), room))
+        for rooms in combinations(by_slack, together):
+            if self._work_left <= 0 or not any(self.waiting):
+                return
+            self._work_left -= 1
+            now = sum(minutes_of(self._amounts, self._contents(room)) for room in rooms)
+            if sum(self._most_alone(room, rooms) for room in rooms) > now:
+                yield rooms
 
-    def _swap(self, provider: int) -> bool:
-        """Some leave and others enter, so that the room is filled by as much as possible; fewest people first."""
-        leaving, entering = self._leaving(provider), self._entering(provider)
-        if not entering:
+    def _pack(self, rooms: tuple[int, ...]) -> bool:
+        """Packs these rooms as full as they can be together; whether they hold more than before."""
+        # Whose room is small has few ways to be filled, so it chooses first.
+        rooms = tuple(sorted(rooms, key=lambda room: (self._sizes[room], room)))
+        staying = self._staying(rooms)
+        search = Search(self._group(rooms, staying), min(LOOKS_MAX, self._work_left))
+        packed = search.run()
+        self._work_left -= PACKING_WORK + search.looks
+        if packed is None:
             return False
-        sums_in, in_order = _choices(entering, ENTERING_MAX)
-        sums_out, out_in_order = _choices(leaving, LEAVING_MAX)
-        best: tuple[tuple[int, int, int], tuple[int, ...], tuple[int, ...]] | None = None
-        for minutes_out in out_in_order:
-            out = sums_out[minutes_out]
-            place = bisect_right(in_order, minutes_out + self.gaps[provider])
-            gain = in_order[place - 1] - minutes_out if place else 0
-            if gain <= 0:
-                continue
-            into = sums_in[in_order[place - 1]]
-            key = (gain, -len(out), -len(into))
-            if best is None or key > best[0]:
-                best = (key, out, into)
-        if best is None:
-            return False
-        for amount in best[1]:
-            self._move(self._last_held(provider, amount, lambda kind: kind.may_wait), provider, NOWHERE)
-        for amount in best[2]:
-            self._move(self._first_waiting(provider, amount), NOWHERE, provider)
+        allowed = [tuple(place for place, room in enumerate(rooms) if kind.mask >> room & 1) for kind in self.kinds]
+        for number in range(len(self._amounts)):
+            kinds = [kind for kind in range(len(self.kinds)) if self._number[kind] == number and allowed[kind]]
+            seating = Seating([contents[number] for contents in packed], allowed)
+            self._seat_anew(rooms, kinds, seating, staying)
+        self._may_come.clear()
         return True
 
-    def _widening(self, provider: int, other: int) -> list[tuple[int, int, int]]:
-        """Clients who change places between two providers so that one's gap becomes as wide as it can; nobody waits."""
-        there = self._amounts(provider, lambda kind: bool(kind.mask >> other & 1))
-        if not there:
-            return []
-        back, in_order = _choices(self._amounts(other, lambda kind: bool(kind.mask >> provider & 1)), LEAVING_MAX)
-        best: tuple[tuple[int, int], tuple[int, ...], tuple[int, ...]] | None = None
-        for minutes, going in _choices(there, LEAVING_MAX)[0].items():
-            # The least that must come back so that the other room holds those who go.
-            least = minutes - self.gaps[other]
-            index = bisect_right(in_order, least - 1)
-            if index == len(in_order) or in_order[index] >= minutes:
-                continue
-            coming = back[in_order[index]]
-            key = (minutes - in_order[index], -len(going) - len(coming))
-            if best is None or key > best[0]:
-                best = (key, going, coming)
-        if best is None:
-            return []
-        moves = []
-        for amounts, source, target in ((best[1], provider, other), (best[2], other, provider)):
-            left = dict(self.held[source])
-            for amount in amounts:
-                kind = max(
-                    number for number, count in left.items()
-                    if count and self.kinds[number].amount == amount and self.kinds[number].mask >> target & 1
-                )  # fmt: skip
-                left[kind] -= 1
-                moves.append((kind, source, target))
-        return moves
+    def _staying(self, rooms: Sequence[int]) -> dict[int, int]:
+        """How many of each kind must be in these rooms, since they keep a place and have none elsewhere."""
+        staying = {}
+        for kind, count in self._keep_place.items():
+            here = sum(self.held[room].get(kind, 0) for room in rooms)
+            elsewhere = self._people[kind] - self.waiting[kind] - here
+            staying[kind] = max(0, count - elsewhere)
+        return staying
 
-    def _leaving(self, provider: int) -> dict[int, int]:
-        return self._amounts(provider, lambda kind: kind.may_wait)
+    def _group(self, rooms: Sequence[int], staying: dict[int, int]) -> Group:
+        sets = range(1 << len(rooms))
+        coming = [[0] * len(self._amounts) for _ in sets]
+        bound = [[0] * len(self._amounts) for _ in sets]
+        among = {
+            mask: sum(1 << place for place, room in enumerate(rooms) if mask >> room & 1)
+            for mask in {kind.mask: None for kind in self.kinds}
+        }
+        for kind, count in enumerate(self.waiting):
+            coming[among[self.kinds[kind].mask]][self._number[kind]] += count
+        for room in rooms:
+            for kind, count in self.held[room].items():
+                coming[among[self.kinds[kind].mask]][self._number[kind]] += count
+        for kind, count in staying.items():
+            bound[among[self.kinds[kind].mask]][self._number[kind]] += count
+        return Group(
+            amounts=self._amounts,
+            sizes=tuple(self._sizes[room] for room in rooms),
+            now=tuple(self._contents(room) for room in rooms),
+            at_most=tuple(_total([coming[among] for among in sets if among & some]) for some in sets),
+            at_least=tuple(_total([bound[among] for among in sets if among & ~some == 0]) for some in sets),
+        )
 
-    def _entering(self, provider: int) -> dict[int, int]:
-        return {amount: count for amount, count in self._waits_for[provider].items() if count}
+    def _seat_anew(
+        self, rooms: tuple[int, ...], kinds: Sequence[int], seating: "Seating", staying: dict[int, int]
+    ) -> None:
+        """First those who must stay, then whoever else is there, then who waits, in the order of the kinds."""
+        there = {kind: [self.held[room].get(kind, 0) for room in rooms] for kind in kinds}
+        seated = dict.fromkeys(kinds, 0)
+        for kind in kinds:
+            seated[kind] += seating.come_in(kind, staying.get(kind, 0), there[kind])
+        for kind in kinds:
+            seated[kind] += seating.come_in(kind, sum(there[kind]) - seated[kind], there[kind])
+        for kind in kinds:
+            seated[kind] += seating.come_in(kind, self.waiting[kind], there[kind])
+            self.waiting[kind] += sum(there[kind]) - seated[kind]
+            for place, room in enumerate(rooms):
+                self._hold(room, kind, seating.seated[place].get(kind, 0))
 
-    def _amounts(self, provider: int, wanted: Callable[[Kind], bool]) -> dict[int, int]:
-        found: dict[int, int] = {}
-        for number, count in self.held[provider].items():
-            kind = self.kinds[number]
-            if count and wanted(kind):
-                found[kind.amount] = found.get(kind.amount, 0) + count
-        return found
-
-    def _last_held(self, provider: int, amount: int, wanted: Callable[[Kind], bool]) -> int:
-        """The kind that came last in the caller's order: the least urgent."""
-        held = self.held[provider].items()
-        return max(n for n, count in held if count and self.kinds[n].amount == amount and wanted(self.kinds[n]))
-
-    def _first_waiting(self, provider: int, amount: int) -> int:
-        return next(
-            number for number in self.may_enter[provider]
-            if self.waiting[number] and self.kinds[number].amount == amount
-        )  # fmt: skip
-
-    def _move(self, kind: int, source: int, target: int) -> None:
-        amount = self.kinds[kind].amount
-        if source == NOWHERE:
-            self._wait(kind, -1)
-        else:
-            self.held[source][kind] -= 1
-            self.gaps[source] += amount
-            self.filled -= amount
-        if target == NOWHERE:
-            self._wait(kind, 1)
-        else:
-            self.held[target][kind] = self.held[target].get(kind, 0) + 1
-            self.gaps[target] -= amount
-            self.filled += amount
+    def _hold(self, room: int, kind: int, count: int) -> None:
+        minutes = (count - self.held[room].get(kind, 0)) * self.kinds[kind].amount
+        self.held[room][kind] = count
+        self.gaps[room] -= minutes
+        self.filled += minutes
 
 
-_Choices = tuple[dict[int, tuple[int, ...]], list[int]]
-"""For each sum of amounts the smallest choice that gives it, and the sums in order."""
+class Seating:
+    """Who sits in which room, where so many seats of one amount are. Nobody who has a seat loses it to who comes in."""
+
+    def __init__(self, seats: Sequence[int], allowed: Sequence[Sequence[int]]) -> None:
+        """`allowed`: for each kind the rooms in which it may be."""
+        self.free = list(seats)
+        self.allowed = allowed
+        self.seated: list[dict[int, int]] = [{} for _ in seats]
+
+    def come_in(self, kind: int, count: int, there: Sequence[int]) -> int:
+        """Seats up to `count` of a kind, by preference where so many are `there`; how many got a seat."""
+        came = 0
+        for room in sorted(self.allowed[kind], key=lambda room: -there[room]):
+            here = min(self.free[room], count - came)
+            self._sit(room, kind, here)
+            came += here
+        while came < count and self._over_a_chain(kind):
+            came += 1
+        return came
+
+    def _sit(self, room: int, kind: int, count: int) -> None:
+        self.seated[room][kind] = self.seated[room].get(kind, 0) + count
+        self.free[room] -= count
+
+    def _over_a_chain(self, kind: int) -> bool:
+        """Lets one in where others go one room further, until one of them finds a free seat."""
+        came_from: dict[int, tuple[int, int]] = {room: (NOWHERE, kind) for room in self.allowed[kind]}
+        queue = list(came_from)
+        for room in queue:
+            if self.free[room] > 0:
+                while room != NOWHERE:
+                    before, mover = came_from[room]
+                    self._sit(room, mover, 1)
+                    if before != NOWHERE:
+                        self._sit(before, mover, -1)
+                    room = before
+                return True
+            for mover, count in self.seated[room].items():
+                for further in self.allowed[mover]:
+                    if count and further not in came_from:
+                        came_from[further] = (room, mover)
+                        queue.append(further)
+        return False
 
 
-def _choices(counts: dict[int, int], size_max: int) -> _Choices:
-    """Every choice of up to so many of the largest amounts, none more often than there is."""
-    amounts = sorted(counts, reverse=True)[:AMOUNTS_MAX]
-    return _choices_of(tuple((amount, min(counts[amount], size_max)) for amount in amounts), size_max)
-
-
-@lru_cache(maxsize=4096)
-def _choices_of(counts: tuple[tuple[int, int], ...], size_max: int) -> _Choices:
-    at_most = dict(counts)
-    found: dict[int, tuple[int, ...]] = {0: ()}
-    for size in range(1, size_max + 1):
-        for chosen in combinations_with_replacement(at_most, size):
-            if all(at_most[amount] >= chosen.count(amount) for amount in chosen):
-                found.setdefault(sum(chosen), chosen)
-    return found, sorted(found)
+def _total(counts: Iterable[Sequence[int]]) -> Contents:
+    return tuple(map(sum, zip(*counts, strict=True)))
