@@ -291,8 +291,13 @@ def _months(months: tuple[MonthFigures, ...], language: Language) -> Html:
             element("th", month.month, scope="row"),
             element("td", _chance(month.shortfall_mean_permille, month, language)),
             element("td", _chance(month.shortfall_minimum_permille, month, language)),
-            element("td", _hours(month.demand_mean_minutes, language)),
-            element("td", text("unknown", language) if month.unknown else _hours(month.deployable_minutes, language)),
+            element("td", _hours_told(month.demand_mean_minutes, month.demand_told, language)),
+            element(
+                "td",
+                text("unknown", language)
+                if month.unknown
+                else _hours_told(month.deployable_minutes, month.deployable_told, language),
+            ),
         )
         for month in months
     ]
@@ -470,6 +475,10 @@ def _chance(permille: int, month: MonthFigures, language: Language) -> str:
 
 def _hours(minutes: int, language: Language) -> str:
     return _grouped((minutes + 30) // 60, language)
+
+
+def _hours_told(minutes: int, told: bool, language: Language) -> str:
+    return _hours(minutes, language) if told else text("too_few_providers", language)
 
 
 def _grouped(number: int, language: Language) -> str:

@@ -187,6 +187,7 @@ TEXT: Final[dict[str, Pair]] = {
     "deployable": ("Inzetbaar (uren)", "Deployable (hours)"),
     "assumed": ("aangenomen", "assumed"),
     "unknown": ("onbekend", "unknown"),
+    "too_few_providers": ("niet getoond: te weinig aanbieders", "not shown: too few providers"),
     "no_months": ("Nog geen prognose.", "No forecast yet."),
     "no_regions": (
         "Nog geen regio ontvangen. De eerste kleur verschijnt zodra een regio een dag heeft afgesloten.",

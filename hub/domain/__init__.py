@@ -59,7 +59,8 @@ Waiting list, allocation and fair share
     `waiting_list`          who waits, and which proposals stand?
     `rounds`                when is the list distributed, and for which month?
     `allocation`            who is asked to carry whom, and why nobody else?
-    `room_filling`          which exchanges fill rooms that a round left half empty?
+    `room_filling`          who changes places so that rooms left half empty hold more?
+    `packing`               how full can a few rooms be together?
     `proposals`             what do answers and the coordinator's decisions do?
     `client_status`         what may a waiting client be told?
     `fair_share`            what should each provider carry, and what did it carry?

@@ -43,7 +43,11 @@ class WhyNot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthFigures:
-    """One month of the forecast. Minutes are whole; chances are in thousandths."""
+    """One month of the forecast. Minutes are whole; chances are in thousandths.
+
+    Everybody reads it, competitors too: minutes are 0 and not `told` where so few providers stand behind them that
+    one's own would follow. The chances are always told, since the colour is judged by them.
+    """
 
     month: str
     demand_mean_minutes: int
@@ -53,11 +57,16 @@ class MonthFigures:
     shortfall_minimum_permille: int
     assumed: bool
     unknown: bool
+    demand_told: bool = True
+    deployable_told: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColourGround:
-    """One ground of a region's colour. Figures are the region's own; those of a single provider are left out."""
+    """One ground of a region's colour. Figures are the region's own; those of a single provider are left out.
+
+    Minutes are None too where so few providers stand behind them that one's own would follow.
+    """
 
     code: str
     clause: str

@@ -1,18 +1,29 @@
 """The colour of one region, judged when something can tip it, with the alerts and the status that follow."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 from hub.domain.case import Case
-from hub.domain.colour_code import Judgement, Mediation, RegionEvidence, in_force, initial_state, mediation, next_colour
+from hub.domain.colour_code import (
+    Judgement,
+    Mediation,
+    RegionEvidence,
+    in_force,
+    initial_state,
+    mediation,
+    next_colour,
+)
 from hub.domain.escalation import COLOUR_KINDS, AlertChange, Condition, colour_conditions
 from hub.domain.events import AlertAcknowledged
 from hub.domain.facts import EVERYBODY, AlertChanged, ColourGround, MonthFigures, RegionStatusChanged
-from hub.domain.identifiers import month_text
+from hub.domain.identifiers import Agb, Month, TenantId, month_text
 from hub.domain.load_forecast import REGION
 from hub.domain.receipts import APPLIED, Verdict
 from hub.domain.region_plan import Distribution
 from hub.domain.shards import encode_canonical
+from hub.domain.statements import enough_behind
 from hub.domain.words import AlertKind, ComputedColour, DeclaredColour, Mediator
 
 DAILY_KINDS: Final = (AlertKind.MINIMAL_CARE_MISSED, AlertKind.UNPLACED_URGENT)
@@ -110,19 +121,54 @@ def tell_alerts(case: Case, changes: tuple[AlertChange, ...]) -> None:
             )
 
 
-def _grounds(judgement: Judgement) -> tuple[ColourGround, ...]:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Which of a month's minutes everybody may read: totals that show no competitor's figure, also not by subtraction.
+
+    Demand holds clients who are expected and not registered; while nobody registered any it shows nobody's.
+    """
+
+    demand: bool
+    deployable: bool
+
+
+def _told(case: Case, evidence: RegionEvidence) -> dict[Month, _Told]:
+    """For no package, which takes off what it says itself. Insurers know capacity per provider anyway (S3, rule 18)."""
+    rules = case.state.plan.share_rules()
+    providers = [row.provider for row in evidence.months[0].providers] if evidence.months else []
+    served: dict[TenantId | None, list[Agb]] = {None: []}
+    for provider in providers:
+        package = case.package_of(provider)
+        if package is not None:
+            served.setdefault(package, []).append(provider)
+
+    def shows_nobody(behind: Sequence[Agb]) -> bool:
+        return all(enough_behind(behind, known, len(providers), rules) for known in served.values())
+
+    told = {}
+    for month in evidence.months:
+        with_clients = [row.provider for row in month.providers if row.clients]
+        with_capacity = [row.provider for row in month.providers if row.capacity.hopeful_minutes]
+        told[month.month] = _Told(not with_clients or shows_nobody(with_clients), shows_nobody(with_capacity))
+    return told
+
+
+def _grounds(judgement: Judgement, told: Mapping[Month, _Told]) -> tuple[ColourGround, ...]:
     """Why, ground by ground: with the region's own figures, and never with those of one provider."""
-    found = [
-        ColourGround(
-            code=reason.code.value,
-            clause=reason.clause,
-            month=None if reason.month is None else month_text(reason.month),
-            shortfall_permille=reason.permille if reason.provider is None else None,
-            load_minutes=reason.load_minutes if reason.provider is None else None,
-            capacity_minutes=reason.capacity_minutes if reason.provider is None else None,
+    found = []
+    for reason in judgement.reasons:
+        own = reason.provider is None
+        month = told.get(reason.month) if own and reason.month is not None else None
+        found.append(
+            ColourGround(
+                code=reason.code.value,
+                clause=reason.clause,
+                month=None if reason.month is None else month_text(reason.month),
+                shortfall_permille=reason.permille if own else None,
+                load_minutes=reason.load_minutes if month is not None and month.demand else None,
+                capacity_minutes=reason.capacity_minutes if month is not None and month.deployable else None,
+            )
         )
-        for reason in judgement.reasons
-    ]
     return tuple(dict.fromkeys(found))[:GROUNDS_MAX]
 
 
@@ -130,6 +176,7 @@ def _state_status(case: Case, evidence: RegionEvidence, judgement: Judgement, me
     today, state = case.today, case.state
     assert today is not None
     plan = state.plans.in_force(today)
+    told = _told(case, evidence)
     status = RegionStatusChanged(
         region=case.region,
         date=today,
@@ -144,18 +191,20 @@ def _state_status(case: Case, evidence: RegionEvidence, judgement: Judgement, me
         months=tuple(
             MonthFigures(
                 month=month_text(month.month),
-                demand_mean_minutes=month.load_mean.mean_minutes,
-                demand_minimum_minutes=month.load_minimal.mean_minutes,
-                deployable_minutes=month.capacity.hopeful_minutes,
+                demand_mean_minutes=month.load_mean.mean_minutes if told[month.month].demand else 0,
+                demand_minimum_minutes=month.load_minimal.mean_minutes if told[month.month].demand else 0,
+                deployable_minutes=month.capacity.hopeful_minutes if told[month.month].deployable else 0,
                 shortfall_mean_permille=colour.shortfall_mean_permille,
                 shortfall_minimum_permille=colour.shortfall_minimal_permille,
                 assumed=month.capacity.assumed,
                 unknown=not month.capacity.declared,
+                demand_told=told[month.month].demand,
+                deployable_told=told[month.month].deployable,
             )
             for month, colour in zip(evidence.months, judgement.months, strict=True)
         ),
         caused_by=case.cause,
-        grounds=_grounds(judgement),
+        grounds=_grounds(judgement, told),
     )
     content = encode_canonical([status.computed, status.declared, status.clauses, status.reasons, status.measures,
                                 status.mediator, status.plan_version, status.months])  # fmt: skip

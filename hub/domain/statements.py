@@ -48,10 +48,8 @@ def region_totals(
 ) -> RegionTotals | None:
     """The totals, or None where too few providers stand behind one of them.
 
-    Counted are those with a figure above zero: with three zeros, a total of four is one competitor's figure. `known`
-    are the providers whose lines the reader has anyway (a package that serves several, an insurer's contracted ones):
-    taken off the totals they leave the others', so behind these must stand as many as behind a competitor's view, one
-    fewer than `disclosed_providers_min`, or nobody at all.
+    `known` are the providers whose lines the reader has anyway (a package that serves several, an insurer's contracted
+    ones).
     """
     figures: tuple[Callable[[Standing], int], ...] = (
         lambda standing: standing.deployable_minutes,
@@ -60,10 +58,7 @@ def region_totals(
     )
     for figure in figures:
         behind = [line.provider for line in region.lines if figure(line.standing) > 0]
-        others = sum(provider not in known for provider in behind)
-        if known and others == 0 and len(region.lines) == len(known):
-            continue
-        if len(behind) < rules.disclosed_providers_min or (known and others < rules.disclosed_providers_min - 1):
+        if not enough_behind(behind, known, len(region.lines), rules):
             return None
     shares = region.shares
     return RegionTotals(
@@ -74,6 +69,20 @@ def region_totals(
         unmet_minutes=shares.unmet_minutes,
         level_minutes=shares.level_minutes,
     )
+
+
+def enough_behind(behind: Collection[Agb], known: Collection[Agb], providers: int, rules: ShareRules) -> bool:
+    """Whether so many stand behind a total that no competitor's figure follows for a reader who knows some of them.
+
+    `behind` are those with a figure above zero: with three zeros, a total of four is one competitor's figure. What the
+    reader knows is taken off, and leaves the others': behind these must stand as many as behind a competitor's view,
+    one fewer than `disclosed_providers_min`; or all of the region's `providers` are its own.
+    """
+    others = sum(provider not in known for provider in behind)
+    if known and others == 0 and len(known) == providers:
+        return True
+    enough = len(behind) >= rules.disclosed_providers_min
+    return enough and (not known or others >= rules.disclosed_providers_min - 1)
 
 
 def own_statement(region: RegionContribution, provider: Agb, rules: ShareRules = DEFAULT_SHARE_RULES) -> OwnStatement:

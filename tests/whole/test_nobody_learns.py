@@ -22,7 +22,7 @@ from hub.console.words import Language
 from hub.contracts import catalogue, codec
 from hub.domain import events as e
 from hub.domain import facts as f
-from hub.domain.identifiers import Agb, RecordId, TenantId
+from hub.domain.identifiers import Agb, RecordId, RegionCode, TenantId
 from hub.domain.reference import Role
 from hub.domain.words import ReceiptOutcome
 from hub.edge import EdgeEncoder, FileKey
@@ -41,6 +41,9 @@ PACKAGES: Final = tuple(row.tenant for row in NATION.reference.tenants if row.ro
 MARK: Final = dict(zip(PACKAGES, (7, 11, 13, 17, 19), strict=True))
 """Minutes beyond the whole hour in every figure of a package. Nearly all else is in whole hours, so what comes of its
 own figures never looks like a competitor's."""
+LONELY: Final = RegionCode("KSV-02")
+PAIR: Final = [p.agb for p in NATION.providers if LONELY in p.regions][:2]
+"""In this region nobody is left but these two, of two packages: each could take itself off any total."""
 SMALLEST: Final = 10_000
 """Minutes below which a figure is too small to be known again."""
 
@@ -51,6 +54,8 @@ class Secrets:
 
     figures: dict[int, TenantId] = dataclasses.field(default_factory=dict)
     clients: dict[str, set[TenantId]] = dataclasses.field(default_factory=dict)
+    deployable: dict[tuple[str, str], dict[str, tuple[TenantId, int]]] = dataclasses.field(default_factory=dict)
+    """By region and month: who declared how much for which provider, last."""
 
     def plant(self, tenant: TenantId, declared: e.CapacityDeclared) -> e.CapacityDeclared:
         """The same capacity, but for some minutes: no other declaration has them, nor has another package its mark."""
@@ -64,7 +69,11 @@ class Secrets:
             if figure >= SMALLEST:
                 self.figures[figure] = tenant
             planted[name] = figure
-        return dataclasses.replace(declared, **planted)
+        declared = dataclasses.replace(declared, **planted)
+        month = self.deployable.setdefault((declared.region, f"{declared.period_from:%Y-%m}"), {})
+        minutes = declared.deployable_employed_minutes + declared.deployable_self_employed_minutes
+        month[declared.provider] = (tenant, minutes - declared.subcontracted_minutes)
+        return declared
 
     def of_others(self, tenant: TenantId) -> tuple[set[int], set[str]]:
         """Figures and clients that this tenant never said itself. For membership only: a set has no order."""
@@ -82,6 +91,8 @@ def a_nation() -> tuple[OneProcess, Secrets]:
         made = []
         for message in told:
             event = message.event
+            if _of_a_third_in_the_lonely_region(event):
+                continue
             if isinstance(event, e.CapacityDeclared):
                 event = secrets.plant(message.tenant, event)
             if isinstance(event, e.RegistrationSubmitted):
@@ -95,6 +106,11 @@ def a_nation() -> tuple[OneProcess, Secrets]:
         send([messages.Message(TenantId("clock"), e.DayStarted(date=START + timedelta(days=day)))])
         send(list(script.days.get(day, ())))
     return hub, secrets
+
+
+def _of_a_third_in_the_lonely_region(event: Any) -> bool:
+    region = getattr(event, "region", None) or dict(NATION.reference.postcodes).get(getattr(event, "pc4", None))
+    return region == LONELY and getattr(event, "provider", PAIR[0]) not in PAIR
 
 
 def readable_by(tenant: TenantId, since: dict[tuple[str, int], int] | None = None) -> Iterator[Any]:
@@ -155,6 +171,22 @@ def test_no_topic_of_a_package_carries_a_competitors_capacity_or_client() -> Non
     """Statements and receipts with their sentences, room, signals, allocations, findings, and what everybody reads."""
     for package in PACKAGES:
         assert found_in(package, readable_by(package)) == [], package
+
+
+def test_no_total_that_everybody_reads_is_a_competitors_figure_once_the_own_is_taken_off() -> None:
+    """A package knows what it declared itself. Where seven stand behind a total it is told, and nobody's follows."""
+    declared, told = a_nation()[1].deployable, set()
+    for package in PACKAGES:
+        status = {one.region: one for one in readable_by(package) if isinstance(one, f.RegionStatusChanged)}
+        for region, fact in status.items():
+            for month in fact.months:
+                of_month = declared.get((region, month.month), {})
+                own = sum(minutes for owner, minutes in of_month.values() if owner == package)
+                others = {minutes for owner, minutes in of_month.values() if owner != package}
+                if month.deployable_told and of_month:
+                    told.add(region)
+                    assert month.deployable_minutes - own not in others, (package, region, month)
+    assert told == {region for region, _ in declared} - {LONELY}
 
 
 def test_a_total_that_is_not_told_does_not_follow_from_the_own_weight_either() -> None:
