@@ -68,13 +68,13 @@ COLUMNS: Final[tuple[tuple[str, str, _Cell], ...]] = (
     ("verschil loondienst − ZZP", "gap employed − self-employed", lambda s: _permille(s.employment_gap_permille)),
     ("niet aangenomen", "not taken", lambda s: ", ".join(f"{one.reason} {one.count}" for one in s.declines)),
     (
-        "afgewezen per PC4",
-        "refused per PC4",
-        lambda s: ", ".join(f"{one.pc4} {'<5' if one.count is None else one.count}" for one in s.refusals),
+        "afgewezen per PC4 (… = te weinig om te noemen)",
+        "refused per PC4 (… = too few to be told)",
+        lambda s: ", ".join(f"{one.pc4} {'…' if one.count is None else one.count}" for one in s.refusals),
     ),
     (
-        "boven de richtlijn terwijl anderen 24 u geven (u)",
-        "above the guideline while others give 24 h (h)",
+        "boven de richtlijn terwijl anderen de minimale zorg geven (u)",
+        "above the guideline while others give minimal care (h)",
         lambda s: _hours(s.over_delivery_minutes),
     ),
     (

@@ -8,7 +8,6 @@ from hashlib import sha256
 from hub.domain.case import Case
 from hub.domain.facts import InflowStated, ProviderRoomStated, RegionCapacityStated
 from hub.domain.identifiers import Agb, Month, Pc4, TenantId, month_of, month_text
-from hub.domain.rounds import allocated_minutes
 from hub.domain.shards import encode_canonical
 from hub.domain.words import AllocationStatus, InflowSource
 
@@ -61,7 +60,8 @@ def state_rooms(case: Case, only: Agb | None = None, only_months: tuple[Month, .
     if only is not None and not forecast.capacities.declarations(only):
         return
     committed = {
-        month: allocated_minutes(case, month, AllocationStatus.PROPOSED, AllocationStatus.ACCEPTED) for month in months
+        month: case.state.proposals.minutes(month, AllocationStatus.PROPOSED, AllocationStatus.ACCEPTED)
+        for month in months
     }
     areas = _areas(case, providers)
     for provider in providers:

@@ -26,7 +26,7 @@ from hub.domain.registrations import RegistrationRow, load_of, new_care, new_del
 from hub.domain.shards import SHARDS_MAX, Shards, encode_canonical
 from hub.domain.supply_rows import SupplyRows
 from hub.domain.versions import new_versions
-from hub.domain.waiting_list import WaitingRow, load_of_waiting, new_proposals, new_waiting
+from hub.domain.waiting_list import Proposals, WaitingRow, load_of_waiting, new_waiting
 
 PLANS_MAX: Final = 20
 """Versions of a region's plan; a part of a snapshot must hold them all, and each takes a few kilobytes."""
@@ -83,7 +83,7 @@ class RegionState:
         self.delivered = new_delivered()
         self.links = new_links()
         self.waiting = new_waiting()
-        self.proposals = new_proposals()
+        self.proposals = Proposals()
         self.supply = SupplyRows()
         self.forecast = RegionForecast(national_defaults(region), CLOCK_SILENT)
         self._around_changed = True

@@ -149,15 +149,6 @@ def carry_minutes(case: Case, provider: Agb, month: Month) -> int:
     return 0 if carry is None else carry.at(month, case.state.plan.share_rules()).minutes
 
 
-def allocated_minutes(case: Case, month: Month, *statuses: AllocationStatus) -> dict[Agb, int]:
-    """Minutes of proposals for births in a month, by provider: a sum, so the order of the rows does not matter."""
-    total: dict[Agb, int] = {}
-    for _, proposal in case.state.proposals.unordered():
-        if proposal.month == month and proposal.status in statuses:
-            total[proposal.provider] = total.get(proposal.provider, 0) + proposal.minutes
-    return total
-
-
 def client_minutes(case: Case, row: WaitingRow) -> int:
     """What a provider must have room for to take this client: minimal care in red, before it the region's mean."""
     plan = case.state.plan
@@ -183,7 +174,7 @@ def _rounds(case: Case, today: date, rows: list[tuple[str, WaitingRow]]) -> None
 
 def _round(case: Case, today: date, month: Month, rows: list[tuple[str, WaitingRow]]) -> None:
     shares = shares_of(case, month, standings(case, month))
-    allocated = allocated_minutes(case, month, AllocationStatus.PROPOSED, AllocationStatus.ACCEPTED)
+    allocated = case.state.proposals.minutes(month, AllocationStatus.PROPOSED, AllocationStatus.ACCEPTED)
     areas = case.state.contracts.areas_on(today, case.place.postcodes)
     bearers = tuple(
         Bearer.of_share(share, allocated.get(share.provider, 0), areas[share.provider]) for share in shares.shares

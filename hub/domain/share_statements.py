@@ -7,7 +7,7 @@ month stand under one root (statement_root.py), which everybody gets.
 
 from collections import Counter
 from dataclasses import asdict, replace
-from typing import Final, TypedDict
+from typing import Final, NamedTuple
 
 from hub.domain.capacity import declared_month
 from hub.domain.case import Case
@@ -27,9 +27,10 @@ from hub.domain.fair_share import (
 from hub.domain.findings import Ground, open_finding
 from hub.domain.identifiers import Agb, Month, TenantId, month_of, month_text
 from hub.domain.registrations import DeliveredRow, delivered_key
-from hub.domain.rounds import allocated_minutes, shares_of, standings
+from hub.domain.rounds import shares_of, standings
 from hub.domain.statement_root import Tree, blind, blind_seed, canonical, leaf_hash
 from hub.domain.statements import RegionTotals, disclosed_counts, region_totals
+from hub.domain.waiting_list import ProposalRow
 from hub.domain.words import AllocationStatus, CareEndReason, DeclineReason, FindingCode, StatementAudience
 
 PERMYRIAD: Final = 10_000
@@ -43,9 +44,16 @@ def close_share_month(case: Case, month: Month) -> None:
     if not members:
         return
     shares = shares_of(case, month, members)
-    accepted = allocated_minutes(case, month, AllocationStatus.ACCEPTED)
-    still_open = allocated_minutes(case, month, AllocationStatus.PROPOSED)
-    tallies = [_tally(case, month, member, accepted, still_open) for member in members]
+    accepted = case.state.proposals.minutes(month, AllocationStatus.ACCEPTED)
+    still_open = case.state.proposals.minutes(month, AllocationStatus.PROPOSED)
+    not_taken, given = _not_taken(case, month), _given(case, month)
+    tallies = [
+        _tally(
+            case, month, member, accepted.get(member.provider, 0), still_open.get(member.provider, 0),
+            not_taken.get(member.provider, []), given.get(member.provider, _NOTHING_GIVEN),
+        )
+        for member in members
+    ]  # fmt: skip
     ledger = contributions(month, members, tallies, shares)
     rules = case.state.plan.share_rules()
     carries: dict[Agb, Carry] = {}
@@ -70,45 +78,56 @@ def close_share_month(case: Case, month: Month) -> None:
     _state_all(case, ledger, carries, flagged)
 
 
-def _tally(case: Case, month: Month, member: Standing, accepted: dict[Agb, int], still_open: dict[Agb, int]) -> Tally:
+class _Given(NamedTuple):
+    """What one provider's clients born in a month got: care above the guideline, and whether one had minimal care."""
+
+    above_guideline_minutes: int = 0
+    scaled_to_floor: bool = False
+
+
+_NOTHING_GIVEN: Final = _Given()
+
+
+def _tally(
+    case: Case, month: Month, member: Standing, accepted: int, still_open: int, done: list[ProposalRow], given: _Given
+) -> Tally:
     delivered = case.state.delivered.get(delivered_key(member.provider, month)) or _NOTHING
-    done = [
-        proposal
-        for _, proposal in case.state.proposals.unordered()
-        if proposal.provider == member.provider
-        and proposal.month == month
-        and proposal.status in (AllocationStatus.DECLINED, AllocationStatus.EXPIRED)
-    ]
     turned_away = Counter(one.pc4 for one in done if one.pc4 and one.reason != DeclineReason.CLIENT_DECLINED)
     return Tally(
         member.provider,
-        open_minutes=still_open.get(member.provider, 0),
-        accepted_minutes=accepted.get(member.provider, 0),
+        open_minutes=still_open,
+        accepted_minutes=accepted,
         delivered_employed_minutes=max(0, delivered.employed_minutes),
         delivered_self_employed_minutes=max(0, delivered.self_employed_minutes),
         declines=tuple(sorted(Counter(one.reason for one in done).items())),
         refusals=tuple(sorted(turned_away.items())),
-        **_given(case, month, member.provider),
+        above_guideline_minutes=given.above_guideline_minutes,
+        scaled_to_floor=given.scaled_to_floor,
     )
 
 
-class _Given(TypedDict):
-    above_guideline_minutes: int
-    scaled_to_floor: bool
+def _not_taken(case: Case, month: Month) -> dict[Agb, list[ProposalRow]]:
+    """Proposals for births of the month that ended without care, by provider. For counts: the lists have no order."""
+    found: dict[Agb, list[ProposalRow]] = {}
+    for _, proposal in case.state.proposals.unordered():
+        if proposal.month == month and proposal.status in (AllocationStatus.DECLINED, AllocationStatus.EXPIRED):
+            found.setdefault(proposal.provider, []).append(proposal)
+    return found
 
 
-def _given(case: Case, month: Month, provider: Agb) -> _Given:
-    """Care above the intake guideline, and whether a client got no more than minimal care; by clients born in it."""
+def _given(case: Case, month: Month) -> dict[Agb, _Given]:
+    """By provider what clients born in the month got. Sums, so the order of the rows does not matter."""
     guideline = case.state.supply.guideline_of(month)
-    above, at_floor = 0, False
+    found: dict[Agb, _Given] = {}
     for _, row in case.state.registrations.unordered():
-        if row.provider != provider or row.born_on is None or month_of(row.born_on) != month:
+        if row.born_on is None or month_of(row.born_on) != month:
             continue
-        if guideline is not None:
-            above += max(0, row.delivered_minutes - guideline.minutes)
+        above = 0 if guideline is None else max(0, row.delivered_minutes - guideline.minutes)
         ended = row.end_reason is CareEndReason.COMPLETED
-        at_floor = at_floor or (ended and row.delivered_minutes <= case.state.plan.minimal_minutes(row.born_on))
-    return _Given(above_guideline_minutes=above, scaled_to_floor=at_floor)
+        at_floor = ended and row.delivered_minutes <= case.state.plan.minimal_minutes(row.born_on)
+        so_far = found.get(row.provider, _NOTHING_GIVEN)
+        found[row.provider] = _Given(so_far.above_guideline_minutes + above, so_far.scaled_to_floor or at_floor)
+    return found
 
 
 def _delivered_above_declared(case: Case, line: Contribution, month: Month) -> int:

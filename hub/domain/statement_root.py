@@ -21,8 +21,31 @@ RIGHT: Final = "R"
 
 
 def canonical(values: Mapping[str, object]) -> bytes:
-    """The text of a leaf: JSON with sorted keys and nothing that could be written in two ways."""
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str).encode()
+    """The text of a leaf: JSON with sorted keys and nothing that could be written in two ways.
+
+    ValueError: a value that is neither text, whole number, truth, nothing, nor a list or mapping of these; say in the
+    caller as what text it stands under the root.
+    """
+    _check_plain(values)
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def _check_plain(value: object) -> None:
+    match value:
+        case None | bool() | int() | str():
+            return
+        case list() | tuple():
+            for one in value:
+                _check_plain(one)
+        case Mapping():
+            for key, one in value.items():
+                _check_plain(one)
+                if not isinstance(key, str):
+                    raise ValueError(f"found {key!r} as a name in a leaf, expected text")
+        case _:
+            raise ValueError(
+                f"found a {type(value).__name__} in a leaf, expected text or a whole number; write it as text first"
+            )
 
 
 def blind_seed(digests: Iterable[tuple[str, bytes]]) -> bytes:

@@ -4,6 +4,7 @@ A proposal is (region, waiting record, round date, n) and its id is a digest of 
 nothing about the client or the length of the list. The first answer to an open proposal counts (DESIGN spine 8).
 """
 
+from collections.abc import Mapping
 from datetime import date
 from hashlib import sha256
 from typing import Final
@@ -110,9 +111,49 @@ def new_waiting() -> Shards[WaitingRow]:
     return Shards("waiting", WaitingRow, count=SHARDS_MAX, size_max=WAITING_MAX)
 
 
-def new_proposals() -> Shards[ProposalRow]:
-    """Nothing proposed."""
-    return Shards("proposals", ProposalRow, count=SHARDS_MAX, size_max=PROPOSALS_MAX)
+class Proposals(Shards[ProposalRow]):
+    """All proposals of a region, and beside them the minutes by month, status and provider, which are asked for often.
+
+    The sums follow from the rows, so they are in no snapshot.
+    """
+
+    __slots__ = ("_minutes",)
+
+    def __init__(self) -> None:
+        """Nothing proposed."""
+        super().__init__("proposals", ProposalRow, count=SHARDS_MAX, size_max=PROPOSALS_MAX)
+        self._minutes: dict[tuple[Month, AllocationStatus], dict[Agb, int]] = {}
+
+    def put(self, key: str, value: ProposalRow) -> None:
+        """Write a proposal."""
+        self._count_minutes(self.get(key), -1)
+        super().put(key, value)
+        self._count_minutes(value, 1)
+
+    def remove(self, key: str) -> None:
+        """Forget a proposal; nothing happens where there is none."""
+        self._count_minutes(self.get(key), -1)
+        super().remove(key)
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Take the rows that `changed_parts` wrote."""
+        super().restore(parts)
+        self._minutes = {}
+        for _, row in self.unordered():
+            self._count_minutes(row, 1)
+
+    def minutes(self, month: Month, *statuses: AllocationStatus) -> dict[Agb, int]:
+        """Minutes of proposals for births in a month, by provider in the order of the AGB codes."""
+        sums = [self._minutes.get((month, status), {}) for status in statuses]
+        found = {provider: sum(each.get(provider, 0) for each in sums) for each in sums for provider in each}
+        return dict(sorted(found.items()))
+
+    def _count_minutes(self, row: ProposalRow | None, times: int) -> None:
+        if row is not None:
+            of_status = self._minutes.setdefault((row.month, row.status), {})
+            of_status[row.provider] = of_status.get(row.provider, 0) + times * row.minutes
+            if not of_status[row.provider]:
+                del of_status[row.provider]
 
 
 def proposal_id(region: RegionCode, waiting: str, on: date, number: int) -> str:

@@ -514,8 +514,12 @@ def test_delivering_more_than_declared_is_a_finding() -> None:
     world = region((ROOS, ALFA, 1))
     world.given(registration(due_date=day(1)), ALFA)
     world.given(care(), ALFA)
-    told = findings(world.lives_until(date(2026, 4, 1)), FindingCode.DELIVERED_ABOVE_DECLARED)
+    facts = world.lives_until(date(2026, 4, 1))
+    told = findings(facts, FindingCode.DELIVERED_ABOVE_DECLARED)
     assert [recipient for recipient, _, _ in told] == [KSV, ALFA]
+    above = {line.recipient: line.delivered_above_declared_minutes for line in of_type(facts, FairShareStated)}
+    declared = next(line.deployable_minutes for line in of_type(facts, FairShareStated))
+    assert above == dict.fromkeys((ALFA, INS_1, KSV), 24 * 60 - declared), "and the figure stands in the statement"
 
 
 def test_a_held_tenant_is_an_alert_in_nl_until_it_is_released() -> None:
