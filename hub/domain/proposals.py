@@ -12,15 +12,17 @@ from hub.domain.case import Case
 from hub.domain.client_status import status_after
 from hub.domain.events import RecordRef
 from hub.domain.facts import AllocationStated, WhyNot
-from hub.domain.identifiers import Agb, Pc4, RecordId, month_of
+from hub.domain.identifiers import Agb, Month, Pc4, RecordId, month_of
 from hub.domain.link_rows import key_of_ref
 from hub.domain.receipts import APPLIED, Verdict
+from hub.domain.region_colours import colour_in_force
 from hub.domain.versions import record_key
 from hub.domain.waiting_list import ProposalRow, WaitingRow, birth_week, proposal_id, with_refusal
 from hub.domain.words import (
     AllocationAnswer,
     AllocationStatus,
     ClientStatus,
+    DeclaredColour,
     DeclineReason,
     OverrideOutcome,
     OverrideReason,
@@ -214,7 +216,7 @@ def _place_by_hand(case: Case, key: str, row: WaitingRow, provider: Agb, reason:
     today = case.today or row.requested_on
     number = row.proposals_made + 1
     new_id = proposal_id(case.region, key, today, number)
-    minutes = owed_minutes_of(case, row)
+    minutes = client_minutes(case, row)
     month = month_of(max(row.due, today))
     proposal = ProposalRow(key, provider, minutes, month, today, today, AllocationStatus.ACCEPTED, today, pc4=row.pc4)
     case.state.proposals.put(new_id, proposal)
@@ -222,8 +224,13 @@ def _place_by_hand(case: Case, key: str, row: WaitingRow, provider: Agb, reason:
     state_allocation(case, new_id, proposal, row, AllocationStatus.ACCEPTED, reason)
 
 
-def owed_minutes_of(case: Case, row: WaitingRow) -> int:
-    """What a provider must have room for to take this client: minimal care by the plan, less her hospital days."""
-    rules = case.state.plan.allocation_rules(case.today or row.due, klim=row.klim)
-    partus = rules.partus_minutes if row.partus else 0
-    return owed_minutes(replace(rules, partus_minutes=partus), row.hospital_days)
+def client_minutes(case: Case, row: WaitingRow) -> int:
+    """What a provider must have room for to take this client: minimal care in red, before it the region's mean."""
+    plan = case.state.plan
+    rules = plan.allocation_rules(case.today or row.due, klim=row.klim)
+    rules = replace(rules, partus_minutes=rules.partus_minutes if row.partus else 0)
+    if colour_in_force(case) is DeclaredColour.RED:
+        return owed_minutes(rules, row.hospital_days)
+    benchmark = case.state.current_forecast().surroundings.benchmarks.get(Month(month_of(row.due) - 12))
+    mean = plan.norms.mean_minutes if benchmark is None else benchmark.mean_minutes
+    return owed_minutes(rules, row.hospital_days, mean)

@@ -7,7 +7,6 @@ circles.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date, timedelta
 
 import msgspec
@@ -21,7 +20,6 @@ from hub.domain.allocation import (
     WaitingClient,
     allocate,
     is_urgent,
-    owed_minutes,
 )
 from hub.domain.allocation import OpenProposal as RoundProposal
 from hub.domain.case import Case
@@ -29,7 +27,7 @@ from hub.domain.facts import MediationRequested, WhyNot
 from hub.domain.fair_share import Shares, Standing, share_out
 from hub.domain.identifiers import Agb, Month, month_of
 from hub.domain.load_forecast import Level
-from hub.domain.proposals import close_proposal, state_allocation, state_unplaced
+from hub.domain.proposals import client_minutes, close_proposal, state_allocation, state_unplaced
 from hub.domain.region_colours import colour_in_force, distributes, mediation_now
 from hub.domain.registrations import delivered_key
 from hub.domain.waiting_list import ProposalRow, WaitingRow, client_of, proposal_id, with_refusal
@@ -149,18 +147,6 @@ def carry_minutes(case: Case, provider: Agb, month: Month) -> int:
     return 0 if carry is None else carry.at(month, case.state.plan.share_rules()).minutes
 
 
-def client_minutes(case: Case, row: WaitingRow) -> int:
-    """What a provider must have room for to take this client: minimal care in red, before it the region's mean."""
-    plan = case.state.plan
-    rules = plan.allocation_rules(case.today or row.due, klim=row.klim)
-    rules = replace(rules, partus_minutes=rules.partus_minutes if row.partus else 0)
-    if colour_in_force(case) is DeclaredColour.RED:
-        return owed_minutes(rules, row.hospital_days)
-    benchmark = case.state.current_forecast().surroundings.benchmarks.get(Month(month_of(row.due) - 12))
-    mean = plan.norms.mean_minutes if benchmark is None else benchmark.mean_minutes
-    return owed_minutes(rules, row.hospital_days, mean)
-
-
 def _rounds(case: Case, today: date, rows: list[tuple[str, WaitingRow]]) -> None:
     by_month: dict[Month, list[tuple[str, WaitingRow]]] = {}
     for key, row in rows:
@@ -182,7 +168,7 @@ def _round(case: Case, today: date, month: Month, rows: list[tuple[str, WaitingR
     known = {bearer.provider for bearer in bearers}
     open_proposals = tuple(
         RoundProposal(_client(case, proposal.waiting, proposal.minutes), proposal.provider)
-        for _, proposal in case.state.proposals.items()
+        for _, proposal in case.state.proposals.unordered()
         if proposal.open and proposal.month == month and proposal.provider in known
     )
     outcome = allocate(

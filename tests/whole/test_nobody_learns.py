@@ -109,8 +109,9 @@ def a_nation() -> tuple[OneProcess, Secrets]:
 
 
 def _of_a_third_in_the_lonely_region(event: Any) -> bool:
-    region = getattr(event, "region", None) or dict(NATION.reference.postcodes).get(getattr(event, "pc4", None))
-    return region == LONELY and getattr(event, "provider", PAIR[0]) not in PAIR
+    here = {pc4 for pc4, region in NATION.reference.postcodes if region == LONELY}
+    there = getattr(event, "region", None) == LONELY or getattr(event, "pc4", None) in here
+    return there and getattr(event, "provider", PAIR[0]) not in PAIR
 
 
 def readable_by(tenant: TenantId, since: dict[tuple[str, int], int] | None = None) -> Iterator[Any]:
