@@ -197,13 +197,17 @@ class Rooms:
             seated[kind] += seating.come_in(kind, sum(there[kind]) - seated[kind], there[kind])
         for kind in kinds:
             seated[kind] += seating.come_in(kind, self.waiting[kind], there[kind])
+        for kind in kinds:  # only now: a chain moves others
             self.waiting[kind] += sum(there[kind]) - seated[kind]
             for place, room in enumerate(rooms):
                 self._hold(room, kind, seating.seated[place].get(kind, 0))
 
     def _hold(self, room: int, kind: int, count: int) -> None:
         minutes = (count - self.held[room].get(kind, 0)) * self.kinds[kind].amount
-        self.held[room][kind] = count
+        if count:
+            self.held[room][kind] = count
+        else:
+            self.held[room].pop(kind, None)
         self.gaps[room] -= minutes
         self.filled += minutes
 

@@ -1,10 +1,15 @@
 """The yardsticks measure what they say, and allocation stands beside them as promised (a few of the region-months)."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from hub.bench.allocation import (
+    GOAL_OF_OPTIMUM,
+    JULY_1,
+    MIXES,
+    PLANNED_AHEAD_DAYS,
     SCARCITIES,
     Amounts,
     Yardstick,
@@ -16,7 +21,7 @@ from hub.bench.allocation import (
     region_month,
     understating_rows,
 )
-from hub.domain.allocation import allocate
+from hub.domain.allocation import allocate, is_urgent
 
 
 @pytest.mark.parametrize(("seed", "scarcity"), list(enumerate(SCARCITIES)))
@@ -25,6 +30,22 @@ def test_where_all_are_owed_the_same_nobody_could_place_more(seed: int, scarcity
     month = region_month(seed, scarcity)
     ours = sum(carried_minutes(month.round, allocate(month.round)).values())
     assert ours == Yardstick(month.round).most_minutes()
+
+
+@pytest.mark.parametrize("seed", [21, 43, 73, 78])
+def test_with_mixed_amounts_nobody_is_above_capacity_and_little_more_could_be_placed(seed: int) -> None:
+    """Beside the optimum that keeps the urgent who fit in their turn; these months were once below or above."""
+    on = JULY_1 if seed // 20 % 2 else JULY_1 - timedelta(days=PLANNED_AHEAD_DAYS)
+    month = region_month(seed, SCARCITIES[seed % 5], amounts=MIXES[seed % 4], on=on)
+    outcome = allocate(month.round)
+    carried = carried_minutes(month.round, outcome)
+    assert all(carried[bearer.provider] <= max(0, bearer.room_minutes) for bearer in month.round.bearers)
+    yardstick = Yardstick(month.round)
+    placed = frozenset(placement.client for placement in outcome.placements)
+    urgent = [client for client in month.round.waiting if is_urgent(client, on, month.round.rules)]
+    fitting = [client.id for client in yardstick.fitting_in_order(urgent, placed)]
+    assert placed.issuperset(fitting)
+    assert GOAL_OF_OPTIMUM <= sum(carried.values()) / yardstick.most_minutes(fitting) <= 1
 
 
 def test_the_optimum_is_one_and_no_bound_that_anything_meets() -> None:
