@@ -233,6 +233,7 @@ CONSOLE: Final = "hub-console"
 WEBHOOKS: Final = "hub-webhooks"
 SIGNING: Final = "hub-signing"
 AUDITOR: Final = "hub-auditor"
+ADMIN: Final = "admin"
 PRINCIPAL_OF_ROLE: Final = {
     "intake": INTAKE,
     "region": REGION,
@@ -375,7 +376,7 @@ def _shared(reference: Reference) -> Iterator[Topic]:
     everyone = (*(p for role in _EVERYONE for p in members[role]), AUDITOR)
     hub = (INTAKE, REGION, DUPLICATES, DELIVERY, READ_MODEL, CONSOLE, WEBHOOKS, SIGNING, AUDITOR, *members[Role.CLOCK])
     key = "tables/<version>, activation/<version>, closing/<generation>"
-    yield Topic(CONTROL, 1, "admin", (), hub, FOREVER_MS, "open", (), key, compacted=True, append_time=True)
+    yield Topic(CONTROL, 1, ADMIN, (), hub, FOREVER_MS, "open", (), key, compacted=True, append_time=True)
     told = partial(Topic, partitions=1, owner=DELIVERY, writers=(DELIVERY,), sensitivity="business")
     yield told(
         ALERTS,

@@ -10,11 +10,16 @@ from typing import Any, Final
 
 import msgspec
 
+from hub.contracts.catalogue import ADMIN, HUB_PRINCIPALS
+from hub.domain.identifiers import NATIONAL, is_tenant_id
 from hub.domain.reference import KeyEpochChange, PostcodeMove, Reference, Region, Tenant
 from hub.errors import ContractError
 
 LEAD_MS: Final = 60_000
 """How long before it takes force a row must be activated: every worker has read it by then, or has stopped."""
+
+_NO_TENANT: Final = frozenset({*HUB_PRINCIPALS, ADMIN, "hub"})
+"""A tenant's id is its Kafka user and the beginning of its groups; these are the hub's own."""
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -84,6 +89,14 @@ def load(path: Path) -> Reference:
 def _check(reference: Reference) -> None:
     if not 1 <= reference.log_partitions <= 4:
         raise ContractError(f"tables: found {reference.log_partitions} log partitions, expected 1 to 4")
+    for tenant in reference.tenant:
+        if not is_tenant_id(tenant) or tenant in _NO_TENANT:
+            raise ContractError(
+                f"tables: found tenant {tenant!r}, expected 2 to 31 lower-case letters, digits and dashes, and no name "
+                "of the hub's own"
+            )
+    if NATIONAL in {row.code for row in reference.regions}:
+        raise ContractError(f"tables: region {NATIONAL} has a row; it is no region and needs none")
     seen: dict[str, str] = {}
     for pc4, region in reference.postcodes:
         if region not in reference.region:

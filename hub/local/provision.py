@@ -30,11 +30,11 @@ from confluent_kafka.admin import (
 )
 
 from hub.contracts import catalogue, control, tables
+from hub.contracts.catalogue import ADMIN
 from hub.domain.reference import Reference
 from hub.errors import PartitionCountChanged, UsageError, WorldUnavailable
 from hub.local.dump import READ_WHOLE, control_records
 
-ADMIN: Final = "admin"
 ANSWER_S: Final = 60.0
 SCRAM_ITERATIONS: Final = 4096
 """The least that the mechanism allows. Passwords here are long and random, so guessing is hopeless at any count."""

@@ -125,6 +125,10 @@ def test_a_generation_that_is_being_closed_says_so() -> None:
         ("two partitions", replace(REFERENCE, regions=(FIRST, SECOND, replace(FIRST, partition=1, valid_from_ms=5)))),
         ("has no row in force then", replace(REFERENCE, postcode_moves=(PostcodeMove(Pc4("1011"), NEW, 5),))),
         ("expected 1 to 4", replace(REFERENCE, log_partitions=5)),
+        ("no name of the hub's own", with_tenant(Tenant(TenantId("hub"), Role.PACKAGE))),
+        ("no name of the hub's own", with_tenant(Tenant(TenantId("hub-intake"), Role.PACKAGE))),
+        ("digits and dashes", with_tenant(Tenant(TenantId("pkg-a.dlq"), Role.PACKAGE))),
+        ("NL has a row", replace(REFERENCE, regions=(*REFERENCE.regions, Region(RegionCode("NL"), "Nederland", 0)))),
     ],
 )  # fmt: skip
 def test_a_file_that_contradicts_itself_is_refused_with_the_row(expected: str, bad: Reference) -> None:
