@@ -253,6 +253,17 @@ def test_two_strong_links_join_their_other_ends() -> None:
     }
 
 
+def test_a_third_record_carries_no_weak_link_to_whom_it_never_met() -> None:
+    """Two links may both stand and one of them be false: it must not spread to what shares no block with it."""
+    world = World()
+    world.active(AT_A, replace(ANNA, given_names="J.", bsn="", phone="", postcode="", house_number=""))
+    world.active(AT_C, PersonFields(phone=ANNA.phone))
+    found = [link for link in world.active(AT_B, ANNA) if isinstance(link, LinkFound)]
+    assert {link.first.record_id for link in found} == {"a1", "c1"}
+    assert {link.second.record_id for link in found} == {"b1"}
+    assert all(link.score_millibits > 3000 for link in found)
+
+
 def test_state_ends_six_weeks_after_the_due_date() -> None:
     """Rows, blocks and links are gone, and nothing comes back."""
     world = World()
