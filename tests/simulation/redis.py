@@ -1,4 +1,4 @@
-"""Redis as the read model uses it: hashes, and the one script, with what a flush or an outage does to them.
+"""Redis as the read model uses it: hashes, lists, and the one script, with what a flush or an outage does to them.
 
 The script is the real `read_model.lua` in meaning, not in text; test_broker_conformance.py runs both over the same
 steps.
@@ -17,11 +17,13 @@ class RedisServer:
 
     def __init__(self) -> None:
         self.hashes: dict[str, dict[str, str]] = {}
+        self.lists: dict[str, list[str]] = {}
         self.live = 0
 
     def flush(self) -> None:
         """Everything is gone."""
         self.hashes.clear()
+        self.lists.clear()
         self.live = 0
 
     def run(self, command: Sequence[str]) -> None:
@@ -34,6 +36,10 @@ class RedisServer:
             case ["HINCRBY", key, name, added]:
                 held = self.hashes.setdefault(key, {})
                 held[name] = str(int(held.get(name, "0")) + int(added))
+            case ["LPUSH", key, value]:
+                self.lists.setdefault(key, []).insert(0, value)
+            case ["LTRIM", key, "0", last]:
+                del self.lists.get(key, [])[int(last) + 1 :]
             case ["XADD", *_]:
                 self.live += 1
             case _:
