@@ -9,18 +9,16 @@ Keys (all values JSON objects unless said otherwise; minutes are whole minutes, 
 - `hub:history` hash: `<region>/<day>` → the computed and declared colour with which a day of change ended, why, by
   which clause and after which input (ColourChange of hub/console/board.py)
 - `hub:closed-alerts` list, newest first, the last 200: AlertChanged as it was closed
-- `hub:capacity` hash: `<region>/<month>` → RegionCapacityStated as the coordinator gets it
 - `hub:alerts` hash: `<region>/<alert id>` → AlertChanged of open episodes; closed ones leave
 - `hub:days` hash: region (also `NL`) → DayClosed (date, open proposals, waiting)
-- `hub:fair-share` hash: `<region>/<month>/<provider>` → FairShareStated as the coordinator gets it
-- `hub:in-force` hash: `<region>/plan` → PlanInForce, `<region>/guideline/<month>` → GuidelineInForce; no document ids
 - `hub:counts` hash of integers: `receipts/<outcome>/<code>`, `signals/<region>/<phase>`,
   `allocations/<region>/<status>`, `findings/<region>/<code>/<status>`, `mediation/<region>`,
   `capacity-requests/<region>`, `settled/<region>/<outcome>`
-- `live` stream, about the last 10,000: fields `kind` (status, alert, day, capacity, fair-share, in-force or counts),
-  `region` (empty for counts) and `data` (as above; for counts {name: added})
+- `live` stream, about the last 10,000: fields `kind` (status, alert, day or counts), `region` (empty for counts)
+  and `data` (as above; for counts {name: added})
 
-No record ids, no encodings, no bytes of any record: what belongs to one client is fetched by position, by whoever may.
+No record ids, no encodings, no bytes of any record, no figures of one provider: what belongs to one client or provider
+is told on topics, to whoever may.
 """
 
 import json
@@ -43,7 +41,7 @@ from hub.domain import events as e
 from hub.domain import facts as f
 from hub.domain.identifiers import RegionCode
 from hub.domain.reference import Reference
-from hub.domain.words import AlertState, SignalAudience, StatementAudience
+from hub.domain.words import AlertState, SignalAudience
 from hub.errors import WorldUnavailable
 from hub.log import READ_MODEL_BEHIND, log
 from hub.streams.carrier import position_of
@@ -52,14 +50,11 @@ from hub.streams.reader import Polled
 
 POSITIONS: Final = "hub:positions"
 STATUS: Final = "hub:status"
-CAPACITY: Final = "hub:capacity"
 HISTORY: Final = "hub:history"
 OPEN_ALERTS: Final = "hub:alerts"
 CLOSED_ALERTS: Final = "hub:closed-alerts"
 CLOSED_ALERTS_MAX: Final = 200
 DAYS: Final = "hub:days"
-FAIR_SHARE: Final = "hub:fair-share"
-IN_FORCE: Final = "hub:in-force"
 COUNTS: Final = "hub:counts"
 LIVE: Final = "live"
 LIVE_LENGTH_MAX: Final = 10_000
@@ -87,14 +82,6 @@ class Projection:
                 self._show("status", STATUS, region, region, fact)
             case f.DayClosed():
                 self._show("day", DAYS, region, region, fact)
-            case f.RegionCapacityStated() if fact.recipient == self._coordinator.get(region):
-                self._show("capacity", CAPACITY, f"{region}/{fact.month}", region, fact)
-            case f.FairShareStated(audience=StatementAudience.COORDINATOR):
-                self._show("fair-share", FAIR_SHARE, f"{region}/{fact.month}/{fact.provider}", region, fact)
-            case f.PlanInForce():
-                self._show("in-force", IN_FORCE, f"{region}/plan", region, fact)
-            case f.GuidelineInForce():
-                self._show("in-force", IN_FORCE, f"{region}/guideline/{fact.month}", region, fact)
             case f.AlertChanged() if not getattr(fact, "recipient", ""):
                 self._take_alert(fact, region)
             case f.ReceiptIssued():

@@ -182,14 +182,13 @@ async def test_no_id_of_a_record_is_kept(redis_url: str) -> None:
     """Whoever reads Redis learns how many, never who."""
     model, _ = await loaded(redis_url)
     stated = example(f.AllocationStated, waiting_id="secret-8", recipient="ksv-01")
-    guideline = example(f.GuidelineInForce, document_id="secret-9")
     signal = example(f.DuplicateSignalled, own_record_ids=("secret-10",), recipient="ksv-01")
-    await model.handle({SOURCE: records(RECEIPT, stated, guideline, signal)})
+    await model.handle({SOURCE: records(RECEIPT, stated, signal)})
     kept = held(redis_url)
     everything = json.dumps(
         [kept.hgetall(key) if kept.type(key) == "hash" else kept.xrange(key) for key in kept.scan_iter()]
     )
-    assert "guideline_minutes" in everything
+    assert "allocations/KSV-01" in everything
     assert "secret" not in everything
     await model.close()
 
