@@ -32,7 +32,19 @@ def noted(note: str, offset: int) -> str:
             ranges[-1] = (ranges[-1][0], max(ranges[-1][1], last))
         else:
             ranges.append((first, last))
-    while len(text := ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in ranges)) > NOTE_BYTES_MAX:
+    while len(text := _text(ranges)) > NOTE_BYTES_MAX:
         _, n = min((later[0] - earlier[1], n) for n, (earlier, later) in enumerate(pairwise(ranges)))
         ranges[n : n + 2] = [(ranges[n][0], ranges[n + 1][1])]
     return text
+
+
+def without(note: str, first: int, last: int) -> str:
+    """The note without the offsets from `first` to `last`."""
+    left = []
+    for a, b in ranges_of(note):
+        left += [(a, min(b, first - 1)), (max(a, last + 1), b)]
+    return _text([(a, b) for a, b in left if a <= b])
+
+
+def _text(ranges: list[tuple[int, int]]) -> str:
+    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in ranges)

@@ -43,7 +43,7 @@ from hub.settings import Settings
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.health import serving
 from hub.streams.metrics import EVENTS
-from hub.streams.offset_notes import noted, ranges_of
+from hub.streams.offset_notes import noted, ranges_of, without
 
 TOLD: Final = (AllocationStated, ClientStatusChanged)
 POLL_S: Final = 2.0
@@ -109,7 +109,7 @@ class Bridge:
         if self.coordinator is not None:
             writers.append((*self.coordinator, "answers", answer_event))  # type: ignore[arg-type]
         producers = [(tenant, connection.producer(), kind, read) for tenant, connection, kind, read in writers]
-        again = self.again
+        due: dict[TopicPartition, str] | None = None if self.again else {}
         try:
             await self.connection.start(consumer)
             consumer.subscribe(topics, listener=notes)
@@ -122,9 +122,11 @@ class Bridge:
                     for tenant, producer, kind, read in producers:
                         moved += await self._pull(tenant, producer, kind, read)
                     moved += await self._push(consumer, notes)
-                    if again and consumer.assignment():
-                        await self._tell_again(consumer, notes)
-                        again = False
+                    if due is None and consumer.assignment():
+                        due = {place: await notes.of(place) for place in sorted(consumer.assignment())}
+                    if due:
+                        await self._tell_again(consumer, notes, due)
+                        moved += 1
                 except ToolBusy as busy:
                     await asyncio.sleep(min(busy.pause_s, BUSY_MAX_S))
                     continue
@@ -198,25 +200,43 @@ class Bridge:
         EVENTS.labels(f"waitlist-{kind}", "told").inc()
         return True
 
-    async def _tell_again(self, consumer: AIOKafkaConsumer, notes: _Notes) -> None:
-        """Once more what was refused; what is refused again stays noted, and so does all when the tool is busy."""
-        before = {place: await notes.of(place) for place in sorted(consumer.assignment())}
-        due = {place: ranges_of(note) for place, note in before.items() if note}
-        ends = {place: await consumer.committed(place) for place in due}
+    async def _tell_again(self, consumer: AIOKafkaConsumer, notes: _Notes, due: dict[TopicPartition, str]) -> None:
+        """Some of what was refused once more, between two polls. What the tool has by now leaves the note and is
+        committed, whatever ends it; `due` keeps what is still to be told, and is empty after the last."""
+        for place in [place for place, note in due.items() if not note or place not in consumer.assignment()]:
+            del due[place]
+        told, seen = 0, set()
         try:
-            for place in due:
-                notes.keep(place, "")
             async with reading(self.connection) as reader:
-                async for record in read_to_end(reader, {place: ranges[0][0] for place, ranges in due.items()}):
+                async for record in read_to_end(reader, {place: ranges_of(due[place])[0][0] for place in due}):
                     place = TopicPartition(record.topic, record.partition)
-                    if any(first <= record.offset <= last for first, last in due[place]):
-                        await self._tell(place, record, notes)
-        except BaseException:
-            for place in due:
-                notes.keep(place, before[place])
-            raise
-        if due:
-            await consumer.commit({place: (ends[place], await notes.of(place)) for place in due})
+                    if not any(first <= record.offset <= last for first, last in ranges_of(due[place])):
+                        continue
+                    if told == PUSH_MAX:
+                        return
+                    held = await self._tell(place, record, notes)
+                    await self._pass(place, record.offset, notes, due)
+                    if not held:
+                        notes.keep(place, noted(await notes.of(place), record.offset))
+                    seen.add(place)
+                    told += 1
+            for place, note in list(due.items()):
+                if note:  # it has expired
+                    await self._pass(place, ranges_of(note)[-1][1], notes, due)
+                    seen.add(place)
+                del due[place]
+        finally:
+            if seen:
+                await consumer.commit({p: (await consumer.committed(p), await notes.of(p)) for p in sorted(seen)})
+
+    async def _pass(self, place: TopicPartition, offset: int, notes: _Notes, due: dict[TopicPartition, str]) -> None:
+        """What was due up to this offset is so no longer, and leaves the note."""
+        note = await notes.of(place)
+        for first, last in ranges_of(due[place]):
+            if first <= offset:
+                note = without(note, first, min(last, offset))
+        notes.keep(place, note)
+        due[place] = without(due[place], 0, offset)
 
 
 async def _insisting(ask: Callable[[], Awaitable[_T]]) -> _T:

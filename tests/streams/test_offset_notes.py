@@ -1,9 +1,10 @@
 """Notes beside a committed offset: never too long for the broker, and none forgotten."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.streams.offset_notes import NOTE_BYTES_MAX, noted, ranges_of
+from hub.streams.offset_notes import NOTE_BYTES_MAX, noted, ranges_of, without
 
 
 def test_neighbours_are_one_range() -> None:
@@ -27,6 +28,15 @@ def test_what_was_noted_once_is_named(offsets: list[int]) -> None:
     for offset in offsets:
         note = noted(note, offset)
     assert [n for first, last in ranges_of(note) for n in range(first, last + 1)] == sorted(set(offsets))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "left"),
+    [(0, 2, "3-4,17-19"), (3, 4, "17-19"), (4, 17, "3,18-19"), (18, 18, "3-4,17,19"), (0, 99, "")],
+)
+def test_what_was_told_again_leaves_the_note(first: int, last: int, left: str) -> None:
+    """A range may become two."""
+    assert without("3-4,17-19", first, last) == left
 
 
 def test_a_note_that_grows_too_long_names_some_that_were_taken_and_forgets_none() -> None:

@@ -60,14 +60,14 @@ CLIENT = {"version": 1, "status": "listed", "pc4": "1011", "due_date": "2026-03-
 class SmallTool:
     """A tool: pages of clients and answers until acknowledged, and all that it was told.
 
-    `failing`: answers 503 so often. `refuses`: the client about whom it answers 422. `busy`: how often it asks to be
+    `failing`: answers 503 so often. `refuses`: the clients about whom it answers 422. `busy`: how often it asks to be
     left alone for `PAUSE_S`. `asked_s`: when it was told something, whatever it answered.
     """
 
     pages: dict[str, list[Any]] = field(default_factory=lambda: {"clients": [], "answers": []})
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     failing: int = 0
-    refuses: str = ""
+    refuses: tuple[str, ...] = ()
     busy: int = 0
     refusals: int = 0
     pages_asked: int = 0
@@ -103,7 +103,7 @@ class SmallTool:
             return web.Response(status=400)
         if body.get("client") == self.silent:
             await asyncio.sleep(3600)
-        if body.get("client") == self.refuses:
+        if body.get("client") in self.refuses:
             self.refusals += 1
             return web.Response(status=422)
         if kind == "received":
@@ -256,6 +256,16 @@ async def stated(cluster: KafkaCluster, connection: Connection, *clients: str) -
     await publisher.producer.stop()
 
 
+async def note_is(connection: Connection, expected: str) -> None:
+    """Wait until this stands beside the offset of the second tool's allocations."""
+    place = TopicPartition(catalogue.out_topic("allocations", SECOND), 0)
+
+    async def holds() -> bool:
+        return (await connection.notes(catalogue.connector_group(SECOND))).get(place) == expected
+
+    await until(holds)
+
+
 async def test_a_statement_that_the_tool_refuses_stops_nobody_and_can_be_told_again_once_the_tool_is_mended(
     cluster: KafkaCluster, connection: Connection
 ) -> None:
@@ -264,17 +274,10 @@ async def test_a_statement_that_the_tool_refuses_stops_nobody_and_can_be_told_ag
     def clients() -> list[str]:
         return list(dict.fromkeys(body["client"] for body in tool.of("allocations")))
 
-    async def note_is(expected: str) -> None:
-        async def holds() -> bool:
-            return (await connection.notes(catalogue.connector_group(SECOND))).get(topic) == expected
-
-        await until(holds)
-
-    topic = TopicPartition(catalogue.out_topic("allocations", SECOND), 0)
-    tool = SmallTool(refuses="w2", busy=1)
+    tool = SmallTool(refuses=("w2",), busy=1)
     await stated(cluster, connection, "w1", "w2", "w3", "w4")
     async with running(tool, connection, SECOND):
-        await note_is("1")
+        await note_is(connection, "1")
         await until(lambda: len(clients()) == 3)
     assert clients() == ["w1", "w3", "w4"]
     first, second, *_ = tool.asked_s
@@ -283,15 +286,15 @@ async def test_a_statement_that_the_tool_refuses_stops_nobody_and_can_be_told_ag
     await stated(cluster, connection, "w5")
     async with running(tool, connection, SECOND):
         await until(lambda: "w5" in clients())
-        await note_is("1")
+        await note_is(connection, "1")
     assert tool.refusals == 1
 
     async with running(tool, connection, SECOND, again=True):
         await until(lambda: tool.refusals == 2)
-        await note_is("1")
-    tool.refuses = ""
+        await note_is(connection, "1")
+    tool.refuses = ()
     async with running(tool, connection, SECOND, again=True):
-        await note_is("")
+        await note_is(connection, "")
     assert clients() == ["w1", "w3", "w4", "w5", "w2"]
 
 
@@ -313,6 +316,24 @@ async def test_what_a_slow_tool_was_told_of_a_long_queue_is_committed_on_the_way
 
     async with running(tool, connection, SECOND):
         await until(some)
+
+
+async def test_what_a_slow_tool_was_told_again_of_many_leaves_the_note_on_the_way(
+    cluster: KafkaCluster, connection: Connection
+) -> None:
+    """One that is refused again stays in it, and what has not been told yet."""
+    place, refused = (catalogue.out_topic("allocations", SECOND), 0), [f"r{number}" for number in range(PUSH_MAX + 2)]
+    await stated(cluster, connection)
+    first = ends(cluster.admin(), [place])[place]
+    await stated(cluster, connection, *refused)
+    last = first + PUSH_MAX + 1
+    async with running(SmallTool(refuses=tuple(refused)), connection, SECOND):
+        await note_is(connection, f"{first}-{last}")
+    tool = SmallTool(refuses=("r3",), silent=refused[-1])
+    async with running(tool, connection, SECOND, again=True):
+        await note_is(connection, f"{first + 3},{last - 1}-{last}")
+    async with running(SmallTool(), connection, SECOND, again=True):
+        await note_is(connection, "")
 
 
 @pytest.mark.parametrize(("status", "expected"), [(401, UsageError), (404, ToolRefused)])
