@@ -129,7 +129,7 @@ def _lines(dump: Path, topic: str) -> Iterator[tuple[int, int, bytes]]:
 def _row(dump: Path, topic: str, line: bytes) -> _Line:
     try:
         return _line(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise UsageError(
             f"{dump}/topics/{topic}.jsonl holds a line that is no record of a dump ({problem}); dump again"
         ) from problem

@@ -39,7 +39,7 @@ def parse(data: bytes) -> Reference:
     """Tables from their JSON. ContractError names the first row that contradicts another."""
     try:
         table = msgspec.json.decode(data, type=_File)
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise ContractError(f"tables: {problem}; mend the file, or start the release that wrote it") from problem
     pairs = sorted((pc4, region) for region, codes in table.postcodes.items() for pc4 in codes)
     reference = msgspec.convert(

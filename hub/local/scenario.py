@@ -47,7 +47,7 @@ def _minutes(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError
     hours = Decimal(value)
-    if abs(hours) > HOURS_MAX:
+    if hours.copy_abs() > HOURS_MAX:  # abs() would round, and overflow
         raise ValueError
     return int((hours * 60).quantize(Decimal(1), ROUND_HALF_UP))
 

@@ -257,10 +257,13 @@ def test_a_folder_that_is_no_dump_is_refused(tmp_path: Path) -> None:
 
 
 def test_half_a_dump_is_refused(dump: Dump) -> None:
-    """A log that is missing, or cut off in the middle of a line, must not look like agreement."""
+    """A log that is missing, cut off within a line or nested beyond reading must not look like agreement."""
     folder = dump.write()
     log = folder / "topics" / f"{catalogue.REGION_LOG}.jsonl"
     log.write_text(log.read_text("utf-8")[:-100], "utf-8")
+    with pytest.raises(UsageError, match=r"no record of a dump .*dump again"):
+        verify_dump(folder)
+    log.write_bytes(b'{"partition": 0, "offset": 0, "remark": ' + b"[" * 50_000)
     with pytest.raises(UsageError, match=r"no record of a dump .*dump again"):
         verify_dump(folder)
     log.unlink()

@@ -149,6 +149,12 @@ def test_tables_survive_their_file() -> None:
     assert tables.parse(tables.render(full)) == full
 
 
+def test_a_file_that_is_nested_beyond_reading_is_refused_as_any_other() -> None:
+    """Brackets without end exhaust the reader's stack; that is a fault of the file, not of the hub."""
+    with pytest.raises(ContractError, match="mend the file"):
+        tables.parse(b'{"regions": [{"remark": ' + b"[" * 50_000)
+
+
 def test_a_file_of_a_newer_release_is_refused_by_name() -> None:
     """This release would miss what it says."""
     with pytest.raises(ContractError, match="start the release that wrote it"):

@@ -108,6 +108,10 @@ FAULTS = [
         "/clients/0/owed_hours: found 1E+400, expected a number of hours from 0 to 100000000",
     ),
     (
+        scenario(client("a")).replace('"owed_hours": 24', '"owed_hours": 1e1000000'),
+        "/clients/0/owed_hours: found 1E+1000000, expected a number of hours from 0 to 100000000",
+    ),
+    (
         scenario(client("a", requested_at="soon")),
         '/clients/0/requested_at: found "soon", expected a date or date-time by ISO 8601',
     ),
