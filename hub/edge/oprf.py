@@ -173,7 +173,7 @@ def points_of(body: bytes) -> list[bytes]:
     """The inverse of `question_bytes`. Raises CustodianRefused on anything else."""
     try:
         points = [bytes.fromhex(point) for point in json.loads(body)["points"]]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise CustodianRefused('found another body, expected {"points": ["<64 hex digits>", …]}') from None
     if any(len(point) != POINT_BYTES for point in points):
         raise CustodianRefused(f"found a point of another length, expected {POINT_BYTES} bytes each")

@@ -1,8 +1,10 @@
 """Key custody: a file for the demo, a custodian for the field, and epochs that overlap and end."""
 
+import threading
 from collections.abc import Sequence
 from datetime import date
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +165,65 @@ def test_the_program_in_the_custodians_guide_serves_its_epoch(tmp_path: Path, mo
     assert web.post("/v1/epochs/1/evaluate", content=question_bytes([]), headers=mine).status_code == 200
 
 
-def test_a_custodian_is_asked_over_https_only() -> None:
-    """A credential in the clear would be anybody's."""
-    with pytest.raises(CustodianRefused, match="https"):
-        over_https("http://custodian.example", "token")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://custodian.example",
+        "http://localhost:x@evil.example/",
+        "http://127.0.0.1:1@evil.example:80/",
+        "http://localhost.evil.example:80/",
+        "https://me:secret-word@custodian.example",
+        "https://custodian.example:x",
+        "https://",
+        "ftp://localhost:21",
+    ],
+)
+def test_a_custodian_is_asked_over_https_only(url: str) -> None:
+    """A credential in the clear would be anybody's, and an address can look as if it led to this machine."""
+    with pytest.raises(CustodianRefused, match="https") as told:
+        over_https(url, "token")
+    assert "secret-word" not in str(told.value)
+
+
+def test_the_token_goes_to_the_custodian_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not along with a redirect, which is no answer of a custodian, and not through a proxy in the clear."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(302)
+            self.send_header("location", f"http://localhost:{server.server_port}/elsewhere")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            asked.append(f"{self.path} with {self.headers['authorization']}")
+            self.send_error(404)
+
+        def log_message(self, *_: Any) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    try:
+        with pytest.raises(CustodianRefused, match="answers 302"):
+            over_https(f"http://127.0.0.1:{server.server_port}/", "token")(1, [b"\x01" * 32])
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert asked == ["/v1/epochs/1/evaluate"]
+    with pytest.raises(CustodianRefused, match="no answer"):
+        over_https(f"http://127.0.0.1:{server.server_port}", "token")(1, [b"\x01" * 32])
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"points": ["x"]}', b'{"points": ["00"]}', b"[" * 50_000], ids=range(5))
+def test_a_body_that_holds_no_points_is_refused(body: bytes) -> None:
+    """Whatever a stranger sends or answers."""
+    with pytest.raises(CustodianRefused, match="expected"):
+        points_of(body)
