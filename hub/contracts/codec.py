@@ -9,6 +9,7 @@ import hashlib
 import re
 import struct
 from collections.abc import Callable
+from dataclasses import MISSING, fields
 from datetime import date
 from functools import cache
 from io import BytesIO
@@ -96,8 +97,19 @@ class _Writers(dict[type[Any], tuple[bytes, Callable[[bytearray, Any], None]]]):
         return made
 
 
+class _Defaults(dict[type[Any], dict[str, Any]]):
+    """By the type of the event, as a record holds them; looked up once. A field without one tells nothing by None."""
+
+    def __missing__(self, kind: type[Any]) -> dict[str, Any]:
+        given = {field.name: field.default for field in fields(kind) if field.default is not MISSING}
+        made: dict[str, Any] = msgspec.to_builtins(given, builtin_types=_NATIVE)
+        self[kind] = made
+        return made
+
+
 _readers: Final = _Readers()
 _writers: Final = _Writers()
+_defaults: Final = _Defaults()
 
 
 def encode(event: Any) -> bytes:
@@ -154,5 +166,6 @@ def content_digest(event: Any) -> bytes:
     encodings count, although the region's copy of the event no longer holds them.
     """
     record = msgspec.to_builtins(event, builtin_types=_NATIVE)
-    told = [(name, value) for name, value in sorted(record.items()) if value is not None]
+    defaults = _defaults[type(event)]
+    told = [(name, value) for name, value in sorted(record.items()) if value != defaults.get(name)]
     return hashlib.sha256(msgspec.msgpack.encode([type(event).__name__, told])).digest()[:CONTENT_DIGEST_BYTES]

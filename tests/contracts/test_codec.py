@@ -1,9 +1,13 @@
 """The wire: stock clients understand us, and hostile bytes end in a code, never in an effect."""
 
 import struct
+from dataclasses import MISSING, fields, make_dataclass
+from datetime import date
 from io import BytesIO
+from typing import Any
 
 import fastavro
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,3 +103,29 @@ def test_an_absent_optional_field_is_no_content() -> None:
     assert codec.content_digest(example(e.MeasureReported)) == codec.content_digest(
         example(e.MeasureReported, provider=None)
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "other"),
+    [
+        (int, 4, 0),
+        (str, "", "x"),
+        (bool, True, False),
+        (tuple[str, ...], (), ("x",)),
+        (date | None, date(2026, 1, 1), None),
+    ],
+)
+def test_a_new_field_at_its_default_is_no_content_whatever_the_default(kind: Any, default: Any, other: Any) -> None:
+    """A repeat that was sent before the field existed is no conflict; another value in it is one, be it nothing."""
+    before = make_dataclass("Noted", [("count", int)], frozen=True, kw_only=True)
+    after = make_dataclass("Noted", [("count", int), ("weeks", kind, default)], frozen=True, kw_only=True)
+    assert codec.content_digest(after(count=1)) == codec.content_digest(before(count=1))
+    assert codec.content_digest(after(count=1, weeks=other)) != codec.content_digest(before(count=1))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_default_of_a_dataclass_is_that_of_its_schema(name: str) -> None:
+    """So what counts as content can be read from either."""
+    in_schema = {f["name"]: f["default"] for f in registry().latest[name].schema["fields"] if "default" in f}
+    in_class = {f.name: f.default for f in fields(codec.kinds()[name]) if f.default is not MISSING}
+    assert msgspec.json.encode(in_class, order="sorted") == msgspec.json.encode(in_schema, order="sorted")
