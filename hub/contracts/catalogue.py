@@ -430,7 +430,8 @@ def _own(row: Tenant) -> Iterator[Topic]:
                 owner=DELIVERY,
                 writers=(DELIVERY,),
                 readers=(own, AUDITOR),
-                retention_ms=TOLD_KEPT_MS,
+                # A clock that was away learns from its days where the regions stand; they take only the day after that.
+                retention_ms=FOREVER_MS if kind is f.DayClosed else TOLD_KEPT_MS,
                 carries=(kind,),
                 key="region",
                 append_time=True,
