@@ -24,7 +24,7 @@ from hub.streams.crash import CrashPoint, crash_point
 from hub.streams.folds import Fold
 from hub.streams.machine import FactRecord, LogRecord, Machine, SnapshotIncomplete, marker_key
 from hub.streams.metrics import EVENTS, SNAPSHOT_SECONDS, STOPPED_REGIONS
-from hub.streams.producer import Packed, Publisher, Record, refuse_more
+from hub.streams.producer import Packed, Publisher, Record, leave, refuse_more
 from hub.streams.reader import QUIET_S, Polled
 
 TURNS_TO_THE_SOCKET: Final = 6
@@ -304,13 +304,7 @@ class Part:
     async def close(self) -> None:
         """Disconnect, whatever state the producer is in."""
         if self._started:
-            await asyncio.wait([asyncio.ensure_future(self._stop())], timeout=self._connection.limits.revocation_wait_s)
-
-    async def _stop(self) -> None:
-        try:
-            await self._producer.stop()
-        except Exception as problem:  # noqa: BLE001  # a fenced producer cannot leave politely
-            log(REPLACED, role=self._name, error=type(problem).__name__)
+            await leave(self._producer, self._name, self._connection.limits.revocation_wait_s)
 
     def _tell_stops(self) -> None:
         stopped = set(self.machine.stopped)

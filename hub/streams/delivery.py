@@ -15,11 +15,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 
 from hub.contracts.catalogue import ALERTS, IN_FORCE, REGION_FACTS, REGION_SHARES, REGION_STATUS, of_generation
 from hub.domain.reference import Reference
-from hub.log import REPLACED, log
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.crash import CrashPoint, crash_point
 from hub.streams.metrics import EVENTS
-from hub.streams.producer import Outgoing, Publisher, Record
+from hub.streams.producer import Outgoing, Publisher, Record, leave
 from hub.streams.reader import QUIET_S, Polled
 from hub.streams.relay import Piece, Relay, staged
 
@@ -158,8 +157,8 @@ class CompactedRelay:
         publishers, self._publishers = self._publishers, {}
         self._sequences.clear()
         self._passed.clear()
-        for publisher in publishers.values():
-            await _stop(publisher.producer, self.name)
+        bound_s = self._connection.limits.revocation_wait_s
+        await asyncio.gather(*(leave(publisher.producer, self.name, bound_s) for publisher in publishers.values()))
 
     async def close(self) -> None:
         """Nothing is connected any more."""
@@ -184,10 +183,3 @@ class CompactedRelay:
         if newer:
             self._sequences[topic, region] = sequence
         return newer
-
-
-async def _stop(producer: AIOKafkaProducer, role: str) -> None:
-    try:
-        await producer.stop()
-    except Exception as problem:  # noqa: BLE001  # a fenced producer cannot leave politely
-        log(REPLACED, role=role, error=type(problem).__name__)

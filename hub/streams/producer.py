@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced, UnknownTopicOrPartitionError
 
 from hub.errors import PartitionCountChanged, WorldUnavailable
+from hub.log import REPLACED, log
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -51,6 +52,18 @@ def count_changed(topic: str, found: int, expected: int) -> PartitionCountChange
         f"topic {topic} has {found} partitions, the tables say {expected}. Inside a generation the count never "
         "changes: restore the topic, or open a new generation."
     )
+
+
+async def leave(producer: AIOKafkaProducer, role: str, bound_s: float) -> None:
+    """Disconnect, whatever state the producer is in. One that takes longer goes on alone: a rebalance may not wait."""
+    await asyncio.wait([asyncio.ensure_future(_stop(producer, role))], timeout=bound_s)
+
+
+async def _stop(producer: AIOKafkaProducer, role: str) -> None:
+    try:
+        await producer.stop()
+    except Exception as problem:  # noqa: BLE001  # a fenced producer cannot leave politely
+        log(REPLACED, role=role, error=type(problem).__name__)
 
 
 def refuse_more(sources: Sequence[TopicPartition], expected: Mapping[str, int]) -> None:

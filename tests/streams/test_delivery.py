@@ -1,11 +1,16 @@
 """Delivery copies bytes by header, and what leaves says nothing about our logs."""
 
+import asyncio
 from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from hub.streams.delivery import delivered_id, route_to_compacted, route_to_tenants
+from hub.settings import Limits
+from hub.streams.connection import Connection
+from hub.streams.delivery import CompactedRelay, delivered_id, route_to_compacted, route_to_tenants
+from hub.streams.producer import Publisher
+from tests.contracts.world import REFERENCE
 
 
 def fact(destination: bytes | None, **more: bytes) -> Any:
@@ -60,3 +65,21 @@ def test_a_compacted_copy_takes_the_key_that_the_fact_names() -> None:
     """A plan must not replace a guideline."""
     (piece,) = route_to_compacted(fact(b"in-force", ce_hubkey=b"KSV-02/guideline/2026-05"))
     assert piece.record.key == b"KSV-02/guideline/2026-05"
+
+
+async def test_a_rebalance_does_not_wait_for_producers_that_cannot_leave() -> None:
+    """Their broker may be away; all are asked at once, and nobody is waited for longer than a revocation may take."""
+    asked = []
+
+    class Stuck:
+        """A producer whose broker is away."""
+
+        async def stop(self) -> None:
+            asked.append(self)
+            await asyncio.Event().wait()
+
+    job = CompactedRelay("compacted", "g", REFERENCE, Connection("", "", "", limits=Limits(revocation_wait_s=0.01)))
+    job._publishers = {TopicPartition("region-facts", number): Publisher(Stuck()) for number in range(3)}
+    async with asyncio.timeout(30):
+        await job.drop()
+    assert len(asked) == 3
