@@ -15,6 +15,11 @@ from hub.domain.words import AllocationStatus, ClientStatus
 
 KRAAMCENTRUM_OFFERED: Final = "kraamcentrum_offered"
 """Reason of an unplaced client who is offered a place in a kraamcentrum: an informed offer (S1, rule 41)."""
+BEYOND_HORIZON: Final = "beyond_horizon"
+"""Reason of an unplaced client who is due after the months of the forecast: nobody can say yet who has room by then."""
+TOO_MANY_PROPOSALS: Final = "too_many_proposals"
+"""Reason of an unplaced client for whom there is room, in a region that can keep no more proposals."""
+_NOBODY_ASKED: Final = (BEYOND_HORIZON, TOO_MANY_PROPOSALS)
 
 SENTENCES: Final = {
     ClientStatus.WAITING: (
@@ -60,6 +65,8 @@ def status_after(status: AllocationStatus, reason: str, *, listed: bool) -> Clie
             return ClientStatus.PROVIDER_ASKED
         case AllocationStatus.ACCEPTED:
             return ClientStatus.PROVIDER_FOUND
+        case AllocationStatus.UNPLACED if reason in _NOBODY_ASKED:
+            return ClientStatus.WAITING
         case AllocationStatus.UNPLACED:
             return ClientStatus.KRAAMCENTRUM_OFFERED if reason == KRAAMCENTRUM_OFFERED else ClientStatus.NO_PROVIDER_YET
         case _:

@@ -23,6 +23,7 @@ from hub.domain.allocation import (
 )
 from hub.domain.allocation import OpenProposal as RoundProposal
 from hub.domain.case import Case
+from hub.domain.client_status import BEYOND_HORIZON, TOO_MANY_PROPOSALS
 from hub.domain.facts import MediationRequested, WhyNot
 from hub.domain.fair_share import Shares, Standing, share_out
 from hub.domain.identifiers import Agb, Month, month_of
@@ -154,6 +155,8 @@ def _rounds(case: Case, today: date, rows: list[tuple[str, WaitingRow]]) -> None
         month = max(month_of(row.due), month_of(today))
         if month <= case.state.forecast.months[-1]:
             by_month.setdefault(Month(month), []).append((key, row))
+        else:
+            _publish_unplaced(case, key, BEYOND_HORIZON, ())
     for month in sorted(by_month):
         _round(case, today, month, by_month[month])
 
@@ -213,6 +216,7 @@ def _propose(case: Case, today: date, month: Month, placement: Placement) -> Non
     row = case.state.waiting.get(placement.client)
     assert row is not None and not row.proposal
     if case.state.proposals.full:
+        _publish_unplaced(case, placement.client, TOO_MANY_PROPOSALS, ())
         return
     number = row.proposals_made + 1
     new_id = proposal_id(case.region, placement.client, today, number)

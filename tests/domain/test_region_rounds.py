@@ -312,6 +312,31 @@ def test_who_gave_way_once_keeps_her_place_from_then_on(world: World) -> None:
     assert [row.gave_way for _, row in world.state.waiting.items()] == [False, True]
 
 
+def test_who_is_due_beyond_the_horizon_is_told_so_once_and_looked_for_when_it_comes_near(world: World) -> None:
+    """Nobody can say yet who has room by then; she is on the list, and no provider was asked."""
+    world.given(waiting(due_date=day(233)), LIST)
+    facts = world.lives_until(day(11))
+    assert [(fact.recipient, fact.status, fact.reason, fact.why_not) for fact in stated(facts)] == [
+        (recipient, AllocationStatus.UNPLACED, "beyond_horizon", ()) for recipient in (LIST, KSV)
+    ]
+    assert of_type(facts, ClientStatusChanged) == []
+    assert "beyond_horizon" not in {fact.reason for fact in stated(world.lives_until(day(39)), KSV)}
+    assert [row.told for _, row in world.state.waiting.items()] != ["beyond_horizon"]
+
+
+def test_a_region_that_can_keep_no_more_proposals_says_so(world: World) -> None:
+    """A provider has room and nobody may be asked: she must not wait in silence, and the alert stands."""
+    world.state.proposals.size_max = 0
+    said = world.given(waiting(due_date=URGENT), LIST)
+    assert [(fact.recipient, fact.status, fact.reason) for fact in stated(said)] == [
+        (recipient, AllocationStatus.UNPLACED, "too_many_proposals") for recipient in (LIST, KSV)
+    ]
+    assert [fact.status.value for fact in of_type(said, ClientStatusChanged)] == ["waiting", "waiting"]
+    assert stated(world.starts_day(day(2))) == [], "said once"
+    world.state.proposals.size_max = 1
+    assert {fact.status for fact in stated(world.starts_day(day(3)))} == {AllocationStatus.PROPOSED}
+
+
 def test_a_full_provider_is_asked_no_more_and_keeps_what_it_accepted(world: World) -> None:
     """It declares no room left: the accepted proposal stands, the next client goes elsewhere."""
     world.given(waiting(due_date=URGENT), LIST)
