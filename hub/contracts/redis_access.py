@@ -2,7 +2,7 @@
 
 from typing import Final
 
-_WRITES: Final = "+eval +hget +hgetall +hset +hdel +hincrby +xadd +lpush +ltrim"
+_WRITES: Final = "+eval +hget +hgetall +hkeys +hset +hdel +hincrby +xadd +lpush +ltrim"
 _READS: Final = "+multi +exec +hgetall +lrange +xread +xrange +xrevrange"
 _SESSION: Final = "+ping +hello +auth +client|setinfo +client|setname +select"
 RULES: Final = {

@@ -7,7 +7,7 @@ Keys (all values JSON objects unless said otherwise; minutes are whole minutes, 
   from the second generation on behind `g<generation>/`
 - `hub:status` hash: region → RegionStatusChanged (computed and declared colour, clauses, reasons, measures, months)
 - `hub:history` hash: `<region>/<day>` → the computed and declared colour with which a day of change ended, why, by
-  which clause and after which input (ColourChange of hub/console/board.py)
+  which clause and after which input (ColourChange of hub/console/board.py); the last 100 such days of each region
 - `hub:closed-alerts` list, newest first, the last 200: AlertChanged as it was closed
 - `hub:alerts` hash: `<region>/<alert id>` → AlertChanged of open episodes; closed ones leave
 - `hub:days` hash: region (also `NL`) → DayClosed (date, open proposals, waiting)

@@ -1,7 +1,7 @@
 """Redis as the read model uses it: hashes, lists, and the one script, with what a flush or an outage does to them.
 
-The script is the real `read_model.lua` in meaning, not in text; test_broker_conformance.py runs both over the same
-steps.
+The script is the real `read_model.lua` in meaning, not in text, but for old days of change, which it keeps;
+test_broker_conformance.py runs both over the same steps.
 """
 
 import json

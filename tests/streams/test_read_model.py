@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -215,6 +215,16 @@ async def test_the_day_on_which_a_colour_changed_is_kept_and_the_days_after_it_a
     assert list(held) == ["KSV-01/2026-03-02"]
     told = json.loads(held["KSV-01/2026-03-02"])
     assert (told["computed"], told["caused_by"]) == ("red_a", "MeasureReported")
+
+
+async def test_of_each_region_the_last_hundred_days_of_change_are_kept(redis_url: str) -> None:
+    """In the order of the days, and another region's are left alone."""
+    model, _ = await loaded(redis_url)
+    held(redis_url).hset(HISTORY, mapping={"KSV-010/2020-01-01": "{}", "KSV-01/2020-01-01": "{}"})
+    days = [date(2026, 3, 2) + timedelta(days=n) for n in range(100)]
+    await model.handle({SOURCE: records(*(example(f.RegionStatusChanged, date=d, computed_since=d) for d in days))})
+    assert sorted(held(redis_url).hkeys(HISTORY)) == [*(f"KSV-01/{day}" for day in days), "KSV-010/2020-01-01"]
+    await model.close()
 
 
 async def test_closed_alerts_are_kept_newest_first_up_to_a_bound(redis_url: str) -> None:
