@@ -63,8 +63,8 @@ def test_ranking_tokens_by_frequency_names_almost_nobody(records: Callable[[Pers
     """With the very same clear data: the most frequent token is taken for the most frequent value, and so on.
 
     Goal: at most 0.1 % of the records per kind of token, and no block of more than 20. Ties are broken at random
-    (the mean of ten ways), so that about one value of each frequency is named by luck, whatever the size; that is
-    taken off, since in a nation it is nothing.
+    (the mean of ten ways), so that about one value of each frequency is named by luck, whatever the size. Of the
+    coarse records, which are half as many, that luck is taken off; the others meet the goal with it.
     """
     size, key = 20_000 if records is in_full else 10_000, FileKey.derived("attacks")
     clear: dict[int, list[str]] = defaultdict(list)
@@ -80,10 +80,10 @@ def test_ranking_tokens_by_frequency_names_almost_nobody(records: Callable[[Pers
             guesses = zip(rank(sent, tie), rank(values, 100 + tie), strict=True)
             named += sum(count for (token, count), (value, _) in guesses if truth[token] == value) / 10
         largest = max(Counter(sent).values())
-        luck = sum(range(1, largest + 1))
+        luck = 0 if records is in_full else sum(range(1, largest + 1))
         print(
             f"frequency ranking ({records.__name__}), {number} {PASSES[number]}: {named / size:.4%} of records, "
-            f"{max(0.0, named - luck) / size:.4%} beyond luck, largest block {largest}"
+            f"{luck / size:.4%} of them by luck, largest block {largest}"
         )
         assert (named - luck) / size <= 0.001 and largest <= 20
 
