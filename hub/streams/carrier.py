@@ -15,6 +15,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError
 
+from hub.contracts.catalogue import ENCODINGS_KEPT_MS
 from hub.domain.identifiers import RegionCode
 from hub.domain.reference import Reference
 from hub.errors import WorldUnavailable
@@ -33,6 +34,10 @@ first, and nothing would happen at the broker meanwhile."""
 WAITS_PRICED: Final = 2
 """By how many snapshot intervals, at most, the wait for a transaction may put off the next snapshot."""
 _log_record: Final = partial(tuple.__new__, LogRecord)
+REWRITTEN_MS: Final = ENCODINGS_KEPT_MS // 2
+"""Parts that stand on their topic for longer are written again by whoever loads them: the broker deletes those with
+encodings, and a snapshot that lacks one counts for nothing. Each version of the tables in force restarts every worker,
+which comes far more often than this."""
 PAUSE_INTERVALS_MAX: Final = 10
 """Longest pause between two snapshots, in intervals: without a bound the committed offset would stand for minutes."""
 
@@ -320,8 +325,13 @@ async def _load_snapshots(
 ) -> None:  # `cut`: whether the log no longer holds its beginning
     by_topic = {part.snapshots: part for part in parts}
     found: dict[TopicPartition, dict[bytes, bytes]] = {target: {} for target in by_topic}
+    written: dict[tuple[TopicPartition, bytes], int] = {}
+    newest = 0  # the log's time: what it says does not hang on whose clock reads it
     async for record in read_to_end(lone, dict.fromkeys(by_topic)):
-        held = found[TopicPartition(record.topic, record.partition)]
+        place = TopicPartition(record.topic, record.partition)
+        held = found[place]
+        written[place, record.key] = record.timestamp
+        newest = max(newest, record.timestamp)
         if record.value is None:
             held.pop(record.key, None)
         else:
@@ -334,7 +344,11 @@ async def _load_snapshots(
             version = max((v for v in range(1, own) if marker_key(v) in held), default=own)
         marker = held.pop(marker_key(version), None)
         prefix = f"{version}/".encode()
-        part.restore({key: value for key, value in held.items() if key.startswith(prefix)}, marker, version)
+        held = {key: value for key, value in held.items() if key.startswith(prefix)}
+        part.restore(held, marker, version)
+        if part.parts_loaded and marker is not None and version == own:
+            old = newest - REWRITTEN_MS
+            part.machine.rewrite({key: value for key, value in held.items() if written[target, key] < old})
 
 
 async def _load_published(lone: AIOKafkaConsumer, parts: Iterable[Part]) -> None:

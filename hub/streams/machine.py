@@ -235,6 +235,10 @@ class Machine(Generic[S]):
         self._resuming = {RegionCode(r): s.next for r, s in mark.stopped.items()}
         return min([self.next, *self._resuming.values()])
 
+    def rewrite(self, parts: Mapping[bytes, bytes]) -> None:
+        """Write these of the parts taken up with the next snapshot again, though nothing in them changes."""
+        self._unwritten.update(parts)
+
     @property
     def caught_up(self) -> bool:
         """Whether a region that resumes stands where the others do, and none is half carried. No snapshot before."""

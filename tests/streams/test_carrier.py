@@ -16,10 +16,10 @@ from hub.bench.counting import log_record
 from hub.contracts.codec import decode
 from hub.errors import PartitionCountChanged, WorldUnavailable
 from hub.local.kafka import KafkaCluster
-from hub.streams.carrier import Part, position_of
+from hub.streams.carrier import REWRITTEN_MS, Part, position_of
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.crash import EXIT_CRASH_POINT, CrashPoint
-from hub.streams.producer import Publisher, refuse_more
+from hub.streams.producer import Publisher, Record, refuse_more
 from tests.contracts.world import REFERENCE
 from tests.streams.counting_worker import counting_reader, fold_everything
 
@@ -88,6 +88,28 @@ async def test_a_restart_goes_on_where_the_snapshot_stands(connection: Connectio
         await fold_everything(counting_reader(topics, connection))
     await assert_folded_once(connection, topics, 1500)
     assert len(await read_all(connection, f"{topics}.facts")) == PARTITIONS * 1500
+
+
+async def test_parts_that_nothing_changes_are_written_again_before_they_expire(
+    connection: Connection, topics: str
+) -> None:
+    """The broker deletes what stands for too long, whether it is the newest or not."""
+    snapshots = f"{topics}.snapshots"
+    await write_log(connection, topics, range(1000))
+    await fold_everything(counting_reader(topics, connection))
+    kept = {(r.partition, r.key): r for r in await read_all(connection, snapshots)}
+    publisher = Publisher(connection.producer())
+    await connection.start(publisher.producer)
+    for (partition, key), r in kept.items():
+        aged = r.timestamp - (0 if key.endswith(b"/marker") else REWRITTEN_MS + 60_000)
+        await publisher.publish(TopicPartition(snapshots, partition), [Record(key, r.value, (), aged)])
+    await publisher.producer.stop()
+    await write_log(connection, topics, range(1000, 1001))
+    await fold_everything(counting_reader(topics, connection))
+    now = {(r.partition, r.key): r for r in await read_all(connection, snapshots)}
+    assert len(kept) > 4 * PARTITIONS
+    assert min(now[place].timestamp for place in kept) > max(r.timestamp for r in kept.values())
+    await assert_folded_once(connection, topics, 1001)
 
 
 @pytest.mark.parametrize("point", [*list(CrashPoint)[:4], CrashPoint.DURING_LOAD])
