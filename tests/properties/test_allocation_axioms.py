@@ -33,7 +33,7 @@ from hub.domain.fair_share import Standing, share_out
 from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, Uzovi
 from tests.properties.planted import Mistake, breaks, planted
 
-BY_ORDER_ALONE = planted(allocation, Mistake("no exchanges", "while left and self._fill_rooms(left)", "while False"))
+BY_ORDER_ALONE = planted(allocation, Mistake("no exchanges", "if left and self._fill_rooms(left)", "if False"))
 POSTCODES = [Pc4("1011"), Pc4("1012"), Pc4("1013")]
 INSURERS = [Uzovi("3311"), Uzovi("7119")]
 JULY_1 = date(2026, 7, 1)
