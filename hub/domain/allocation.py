@@ -573,6 +573,8 @@ class _Book:
             if index == source or self.room[index] < owed or (barred and self.bearers[index].provider in barred):
                 continue
             difference = self.burden[index] * self.weight[best] - least * self.weight[index]
+            if difference == 0 and best != source:
+                difference = -1 if self._comes_before(client, index, best) else 1
             if difference < 0 or (difference == 0 and self.bearers[index].provider == preferred):
                 best, least = index, self.burden[index]
         return best

@@ -410,6 +410,27 @@ def test_a_round_promises(axiom: Axiom, any_case: st.SearchStrategy[Case]) -> No
     holds()
 
 
+def test_who_is_levelled_between_equals_is_levelled_by_lot() -> None:
+    """Whose name comes first gains nothing, also where a client moves on to make room."""
+
+    def standing(agb: str, minutes: int) -> Standing:
+        return Standing(Agb(agb), minutes, 0, 0, 0, 0)
+
+    def client(number: int, pc4: str, preferred: str | None = None) -> WaitingClient:
+        wanted = None if preferred is None else Agb(preferred)
+        return WaitingClient(RecordId(f"w{number}"), Pc4(pc4), FULL, number, None, None, wanted)
+
+    served = [("1013",), ("1011", "1013"), ("1011",), ("1013",)]
+    waiting = [client(1, "1013"), *(client(number, "1011") for number in (2, 3, 4)), client(5, "1012", "41000000")]
+    case = Case(
+        standings=tuple(standing(f"4100000{n}", 3 * FULL if n == 1 else FULL) for n in range(4)),
+        areas=tuple((ServiceArea(None, frozenset(map(Pc4, codes))),) for codes in served),
+        waiting=tuple(waiting),
+        earlier=(),
+    )
+    other_names_change_nothing(allocation, case)
+
+
 NO_CHAINS = Mistake("nobody makes room", "        if chain:\n", "        if False:\n")
 MISTAKES = [
     (

@@ -1,5 +1,6 @@
 """Every missed day is sent, in order, and no day twice."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,6 +11,8 @@ from hub.contracts import catalogue
 from hub.contracts.codec import decode, encode
 from hub.domain.events import DayStarted
 from hub.domain.facts import DayClosed
+from hub.domain.identifiers import TenantId
+from hub.domain.reference import Role, Tenant
 from hub.local.kafka import KafkaCluster
 from hub.streams.clock import Clock, clock_tenant, missed_days
 from hub.streams.connection import Connection, read_to_end, reading
@@ -38,9 +41,10 @@ async def test_a_clock_that_was_away_for_a_year_goes_on_where_the_regions_stand(
     cluster: KafkaCluster, connection: Connection
 ) -> None:
     """They take only the day after their last, so what says which one that is never expires."""
-    tenant, last = clock_tenant(REFERENCE), date(2026, 3, 2)
+    own = replace(REFERENCE, tenants=(Tenant(TenantId("clock-away"), Role.CLOCK),))  # the other tests have the other
+    tenant, last = clock_tenant(own), date(2026, 3, 2)
     inbox, days = (TopicPartition(name, 0) for name in (catalogue.inbox(tenant), catalogue.out_topic("days", tenant)))
-    configs = {row.name: row.config for row in catalogue.topics_for(REFERENCE)}
+    configs = {row.name: row.config for row in catalogue.topics_for(own)}
     assert configs[days.topic]["retention.ms"] == "-1"
     admin = cluster.admin()  # held while its answers are awaited
     for made in admin.create_topics(
@@ -52,7 +56,7 @@ async def test_a_clock_that_was_away_for_a_year_goes_on_where_the_regions_stand(
     await publisher.publish(days, [Record(b"KSV-01", encode(example(DayClosed, date=last)))])
     await publisher.producer.stop()
     today = last + timedelta(days=365)
-    clock = Clock(REFERENCE, connection, lambda: datetime(today.year, today.month, today.day, 12, tzinfo=UTC))
+    clock = Clock(own, connection, lambda: datetime(today.year, today.month, today.day, 12, tzinfo=UTC))
     await clock.start()
     await clock.send_due()
     await clock.stop()

@@ -34,9 +34,13 @@ ROLES = ("intake", "region", "duplicates", "delivery")
 
 
 def sequences(folder: Path, topic: str, region: str) -> list[int]:
-    """`ce_sequence` of what one region told a tenant, in the order of the topic."""
+    """`ce_sequence` of what one region told a tenant, in the order of the topic, as a recipient takes it.
+
+    Delivery may say a thing again after a restart; its recipient drops what it has had, by `ce_id`.
+    """
     rows = [json.loads(line) for line in (folder / "topics" / f"{topic}.jsonl").read_text("utf-8").splitlines()]
-    return [int(row["headers"]["ce_sequence"]) for row in rows if row["key"] == region]
+    told = {row["headers"]["ce_id"]: int(row["headers"]["ce_sequence"]) for row in rows if row["key"] == region}
+    return list(told.values())
 
 
 class CutOff(Exception):
