@@ -10,6 +10,7 @@ from hub.cli.output import Json, say
 from hub.errors import UsageError
 
 PANEL: Final = "For auditors and disputes"
+Dump = Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")]
 app = typer.Typer()
 audit_app = typer.Typer(no_args_is_help=True, help="Check the hub by refolding its log.")
 statements_app = typer.Typer(no_args_is_help=True, help="Fair-share statements as documents.")
@@ -19,7 +20,7 @@ app.add_typer(statements_app, name="statements", rich_help_panel=PANEL)
 
 @audit_app.command("verify", epilog="Example: hub audit verify --dump DIR")
 def audit_verify(
-    dump: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")],
+    dump: Dump,
     region: Annotated[str | None, typer.Option(help="Only the fair-share statements of this region.")] = None,
     month: Annotated[str | None, typer.Option(help="Only those of this month (YYYY-MM); with --region.")] = None,
     as_json: Json = False,
@@ -80,7 +81,7 @@ def audit_statement(
 @audit_app.command("allocation", epilog="Example: hub audit allocation PROPOSAL --dump DIR --region KSV-01")
 def audit_allocation(
     proposal: Annotated[str, typer.Argument(help="Id of the proposal, as a statement names it.")],
-    dump: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")],
+    dump: Dump,
     region: Annotated[str, typer.Option(help="Region that made it.")],
     as_json: Json = False,
 ) -> None:
@@ -98,7 +99,7 @@ def audit_allocation(
 @audit_app.command("explain", epilog="Example: hub audit explain 41000001 --dump DIR --region KSV-01 --month 2026-03")
 def audit_explain(
     provider: Annotated[str, typer.Argument(help="AGB code.")],
-    dump: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")],
+    dump: Dump,
     region: Annotated[str, typer.Option(help="Region of the statement.")],
     month: Annotated[str, typer.Option(help="Month of the statement (YYYY-MM).")],
     as_json: Json = False,
@@ -114,7 +115,7 @@ def audit_explain(
 
 @statements_app.command("render", epilog="Example: hub statements render --dump DIR --out statements --lang en")
 def statements_render(
-    dump: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder that `hub dump` wrote.")],
+    dump: Dump,
     out: Annotated[Path, typer.Option(help="Folder for the documents.")],
     lang: Annotated[str, typer.Option(help="nl or en.")] = "nl",
     key: Annotated[

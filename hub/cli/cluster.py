@@ -10,6 +10,9 @@ from hub.cli.output import Json, say
 from hub.errors import UsageError
 
 PANEL: Final = "A running hub"
+Credentials = Annotated[
+    Path, typer.Option(exists=True, help="Passwords by principal (JSON), the administrator's among them.")
+]
 app = typer.Typer()
 topics_app = typer.Typer(no_args_is_help=True, help="Topics, users and access rules of a cluster.")
 generation_app = typer.Typer(no_args_is_help=True, help="Generations of the logs.")
@@ -44,9 +47,7 @@ def topics_plan(
 )
 def topics_apply(
     tables: Annotated[Path, typer.Argument(exists=True, help="Reference tables (JSON).")],
-    credentials: Annotated[
-        Path, typer.Option(exists=True, help="Passwords by principal (JSON), the administrator's among them.")
-    ],
+    credentials: Credentials,
 ) -> None:
     """Make topics, users and access rules so; safe to repeat."""
     from hub.contracts.tables import load
@@ -135,9 +136,7 @@ def dump(folder: Path) -> None:
 )
 def generation_open(
     tables: Annotated[Path, typer.Argument(exists=True, help="Tables (JSON) of the next generation.")],
-    credentials: Annotated[
-        Path, typer.Option(exists=True, help="Passwords by principal (JSON), the administrator's among them.")
-    ],
+    credentials: Credentials,
     as_json: Json = False,
 ) -> None:
     """Close the generation in force, carry its state over, and open the next; run again if interrupted."""
