@@ -132,7 +132,9 @@ def crash(point: CrashPoint, kinds: tuple[str, ...]) -> Callable[[Chaos, Planned
         arm.write_text(f"{point}@{1 + plan.nth % 3 if point is not CrashPoint.DURING_LOAD else 1}", encoding="utf-8")
         chaos.burst()
         if point is CrashPoint.DURING_LOAD:
-            chaos.stand.workers.kill(chaos.stand.of_kind(kind)[plan.nth % 2])
+            for worker in chaos.stand.of_kind(kind):  # all of them: one that held no partition would load nothing
+                chaos.pid(worker)
+                chaos.stand.workers.kill(worker)
         if not chaos.meanwhile(CRASH_WAIT_S, until=lambda: not arm.exists()):
             arm.unlink(missing_ok=True)
             raise RuntimeError(f"no {kind} worker passed {point} within {CRASH_WAIT_S:.0f} s, so nobody died there")
