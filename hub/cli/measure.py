@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from hub.cli.output import Json, say
+from hub.local.dutch_people import Tier
 
 PANEL: Final = "Measured, without a hub"
 app = typer.Typer()
@@ -19,12 +20,27 @@ def match_evaluate(
         Path, typer.Argument(exists=True, help="CSV: record_id, optional entity_id, source, person fields.")
     ],
     pairs: Annotated[Path | None, typer.Option(help="Write the predicted pairs to this CSV.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Records that are handed over and timed together.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Measure duplicate detection on a person data set, through the edge and the match fold."""
     from hub.match_evaluation.evaluate import evaluate_file
 
-    say(evaluate_file(file, pairs), as_json)
+    say(evaluate_file(file, pairs, batch), as_json)
+
+
+@match_app.command("generate", epilog="Example: hub match generate persons.csv --tier hard --records 50000 --seed 41")
+def match_generate(
+    file: Annotated[Path, typer.Argument(help="CSV to write.")],
+    records: Annotated[int, typer.Option(min=1, max=1_000_000, help="Records, about.")] = 10_000,
+    tier: Annotated[Tier, typer.Option(help="How many errors: std, or three times as many.")] = "std",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same persons.")] = 1,
+    bsn: Annotated[bool, typer.Option(help="With or without the BSN column.")] = True,
+) -> None:
+    """Invent Dutch clients with the truth beside them, for `hub match evaluate`."""
+    from hub.local.dutch_people import write_population
+
+    write_population(file, records, tier, seed, bsn)
 
 
 @match_app.command("train", epilog="Example: hub match train DIR --name autumn-2026")
