@@ -1,4 +1,4 @@
-"""What of a region's ledger one reader may see, and how a provider checks its own line.
+"""What of a region's ledger one reader may see.
 
 Competitors see their own values, their rank and region totals, and those only where nobody's figure follows from them
 (DOMAIN "Readers"). The two thresholds are PROPOSAL and stand in `ShareRules`.
@@ -6,19 +6,10 @@ Competitors see their own values, their rank and region totals, and those only w
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 
-from hub.domain.fair_share import (
-    DEFAULT_SHARE_RULES,
-    Contribution,
-    RegionContribution,
-    ShareRules,
-    Standing,
-    own_target,
-    weight_of,
-)
-from hub.domain.identifiers import Agb, Month, Pc4
+from hub.domain.fair_share import DEFAULT_SHARE_RULES, RegionContribution, ShareRules, Standing
+from hub.domain.identifiers import Agb, Pc4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +22,6 @@ class RegionTotals:
     pool_minutes: int
     unmet_minutes: int
     level_minutes: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class OwnStatement:
-    """One provider's month as it may see it itself: its own line, its rank, and the totals if they may be told."""
-
-    month: Month
-    line: Contribution
-    ranked: int
-    totals: RegionTotals | None
 
 
 def region_totals(
@@ -83,47 +64,6 @@ def enough_behind(behind: Collection[Agb], known: Collection[Agb], providers: in
         return True
     enough = len(behind) >= rules.disclosed_providers_min
     return enough and (not known or others >= rules.disclosed_providers_min - 1)
-
-
-def own_statement(region: RegionContribution, provider: Agb, rules: ShareRules = DEFAULT_SHARE_RULES) -> OwnStatement:
-    """What one provider may see of the month. KeyError: it has no line in this region."""
-    lines = {line.provider: line for line in region.lines}
-    ranked = sum(line.rank is not None for line in region.lines)
-    return OwnStatement(region.month, lines[provider], ranked, region_totals(region, rules))
-
-
-class Disagreement(StrEnum):
-    """Where a provider's own computation and its statement differ."""
-
-    WEIGHT = "weight"
-    SPARE = "spare"
-    TARGET = "target"
-    TARGET_ROUNDING = "target_rounding"
-
-
-def check_own_line(
-    own: Standing, statement: OwnStatement, rules: ShareRules = DEFAULT_SHARE_RULES
-) -> tuple[Disagreement, ...]:
-    """Recomputes a provider's line from its own figures and the published totals; empty when all is as it should be.
-
-    `own` holds what the provider itself knows of its month. Rounding is checked to the minute below and above: who
-    got the last minutes depends on the others' remainders, which nobody but the coordinator may see.
-    ValueError: a statement without totals, which cannot be checked this way; an auditor refolds the region instead.
-    """
-    totals, share = statement.totals, statement.line.share
-    if totals is None:
-        raise ValueError(
-            "found a statement without region totals, expected totals; ask the auditor to refold the region"
-        )
-    weight = weight_of(own, totals.deployable_minutes, totals.delivered_minutes_12m, rules)
-    target = own_target(own, weight, totals.level_minutes)
-    found = (
-        (share.weight != weight, Disagreement.WEIGHT),
-        (share.spare_minutes != own.spare_minutes, Disagreement.SPARE),
-        (share.target != target, Disagreement.TARGET),
-        (abs(share.target_minutes - target) >= 1, Disagreement.TARGET_ROUNDING),
-    )
-    return tuple(disagreement for differs, disagreement in found if differs)
 
 
 def disclosed_counts(

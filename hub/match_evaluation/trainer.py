@@ -1,17 +1,15 @@
 """Learns a model without labels: the stories that explain patterns, fitted by expectation-maximisation, as integers.
 
 The stories and which field plays which part in them are fixed (`STORIES`); how often each level then occurs is learned.
-Fields that play the same part share one distribution, so little data goes far. Warm priors (`warm_priors.json`) stand
+Fields that play the same part share one distribution, so little data goes far. Priors by hand (`prior_parts`) stand
 in for data that is not there yet. Pairs inside one provider are two people by definition: they teach the stories of
 two people only, so these cannot steal matches, nor be stolen by them.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -230,8 +228,8 @@ Prior = dict[str, dict[str, list[float]]]
 """Part → field → probability of each level above ABSENT."""
 
 
-def cold_prior() -> Prior:
-    """The figures by hand that warm_priors.json holds."""
+def prior_parts() -> Prior:
+    """The figures by hand that steady every fit."""
     prior: Prior = {}
     for part, kinds in _START.items():
         prior[part] = {}
@@ -240,13 +238,6 @@ def cold_prior() -> Prior:
             if field.name == "sex" and part in ("random", "left"):
                 row = _SEXES
             prior[part][field.name] = list(row)
-    return prior
-
-
-def prior_parts() -> Prior:
-    """The committed priors by which every fit is steadied."""
-    raw: Any = json.loads((files("hub.match_evaluation") / "warm_priors.json").read_text(encoding="utf-8"))
-    prior: Prior = raw["parts"]
     return prior
 
 

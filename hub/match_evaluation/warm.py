@@ -3,6 +3,7 @@
 Then run tools/make_match_model.py, which writes it down as the integers that the fold starts with.
 """
 
+import argparse
 import json
 from dataclasses import asdict
 from importlib.resources import files
@@ -60,7 +61,13 @@ def warm_model(version: str = "warm") -> MatchModel:
     return model_of(raw["parts"], raw["shares"], version)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Learn, and write the fit over the committed one."""
+    argparse.ArgumentParser(prog="python -m hub.match_evaluation.warm", description=main.__doc__).parse_args()
     parts, shares = learn()
-    body = {"parts": parts, "shares": shares, "learned_on": f"population(20000, std and hard, seed {_SEED})"}
+    body = {"parts": parts, "shares": shares, "learned_on": f"population({_SIZE}, std and hard, seed {_SEED})"}
     Path(str(files("hub.match_evaluation") / _FILE)).write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

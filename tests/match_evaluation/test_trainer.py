@@ -2,7 +2,7 @@
 
 from hub.domain.identity import FIELDS
 from hub.domain.match_model import LEVELS, Scorer, check_model, pattern_of
-from hub.match_evaluation.trainer import STORIES, cold_prior, fit, model_of, prior_parts, train
+from hub.match_evaluation.trainer import STORIES, fit, model_of, prior_parts, train
 
 TOP = {field.name: LEVELS[i] - 1 for i, field in enumerate(FIELDS)}
 
@@ -48,7 +48,7 @@ def test_those_who_meet_by_chance_are_not_taken_for_one_person_with_errors() -> 
 def test_nothing_learned_is_the_prior() -> None:
     """A cold start has the committed figures."""
     parts, shares = fit([], prior_parts())
-    assert parts == prior_parts() == cold_prior()
+    assert parts == prior_parts()
     assert abs(sum(shares) - 1) < 1e-9 and len(shares) == len(STORIES)
 
 
