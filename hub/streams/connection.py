@@ -27,6 +27,10 @@ FETCH_BYTES: Final = 4 * 1024 * 1024
 """Most that one fetch takes from one partition."""
 RETRY_BACKOFF_MS: Final = 100
 """Between two tries of anything. With half of it, looking for a dead broker takes the time of those that elect."""
+METADATA_AGE_MS: Final = 5_000
+"""So often a client asks anew which brokers there are. aiokafka asks those of the last answer and never the bootstrap
+servers again: an answer from a second in which the others were fenced names one, and dies with it. Its default of five
+minutes left a worker without a broker until the watchdog ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,7 @@ class Connection:
             "client_id": self.principal,
             "request_timeout_ms": self.limits.request_timeout_ms,
             "retry_backoff_ms": RETRY_BACKOFF_MS,
+            "metadata_max_age_ms": METADATA_AGE_MS,
             **self._security(),
         }
 
