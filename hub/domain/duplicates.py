@@ -67,8 +67,8 @@ NEVER_MET_MILLIBITS: Final = -3000
 """What two ends say that share no block: of the pairs of one client at most one in eight shares none."""
 DOUBT_MILLIBITS: Final = -4000
 """Ends that score below this were compared and are two people, whatever a third record says."""
-LINKS_MAX: Final = 16
-"""Of one record: where so many agree, further ones by a third party add nothing."""
+LINKS_MAX: Final = 32
+"""Of one record: beyond so many a third party adds none, which bounds the work that one more record can cause."""
 ENCODINGS_MAX: Final = 2
 """Of one record: two epochs while they overlap."""
 MODELS_MAX: Final = 1_000

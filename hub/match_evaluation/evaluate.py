@@ -153,11 +153,12 @@ def evaluate_table(
         "bytes_per_record": round(sum(map(len, run.state.parts().values())) / size, 1),
     }
     if table.entity_ids:
-        figures |= score(table, run.links)
-        wide = fold(refs, identities, dues, learned, alert_millibits=EVERY_CANDIDATE)
+        scored = score(table, run.links)
+        figures |= scored
+        met = fold(refs, identities, dues, learned, alert_millibits=EVERY_CANDIDATE).links | run.links
         truth = true_pairs(table)
-        figures["pair_recall"] = round(len(truth & wide.links.keys()) / max(1, len(truth)), 6)
-        figures["best_f1"] = round(best_f1(wide.links, truth), 6)
+        figures["pair_recall"] = round(len(truth & met.keys()) / max(1, len(truth)), 6)
+        figures["best_f1"] = round(max(best_f1(met, truth), scored["f1"]), 6)
     return figures, run.links
 
 
