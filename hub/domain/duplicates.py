@@ -585,14 +585,15 @@ def stored(identity: Identity | None) -> Encoding:
     if identity is None or not identity.blocks:
         return Encoding(0 if identity is None else identity.epoch, 0, b"", b"", b"")
     blocks = identity.blocks
-    filters = [block.filters or _NO_FILTERS for block in blocks]
-    mask = presence(filters[0]) or next((presence(block.filters) for block in blocks if block.filters), 0)
+    sent = next((block.filters for block in blocks if block.filters), _NO_FILTERS)
+    mask = presence(sent)
+    nothing = bytes(len(sent))
     return Encoding(
         identity.epoch,
         mask,
         bytes([block.pass_number for block in blocks]),
         b"".join([block.token[:STORED_TOKEN_BYTES] for block in blocks]),
-        pack(filters, mask),
+        pack([block.filters or nothing for block in blocks], mask),
     )
 
 

@@ -8,7 +8,7 @@ The layout of the filters is fixed here because three parties share it: the edge
 and the trainer learns from the comparison. Every figure in this file is a PROPOSAL (ours).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -43,23 +43,26 @@ class FieldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldLayout:
-    """One field of a filter: its name in explanations, its kind, and where it stands (bytes)."""
+    """One field of a filter: its name in explanations, its kind, where it stands (bytes), its place in a pattern."""
 
     name: str
     kind: FieldKind
     offset_bytes: int
     width_bytes: int
+    index: int
 
 
-def _layout(*fields: tuple[str, FieldKind, int]) -> tuple[FieldLayout, ...]:
+def _layout(fields: Iterable[tuple[int, str, FieldKind, int]]) -> tuple[FieldLayout, ...]:
     rows, offset = [], 0
-    for name, kind, width in fields:
-        rows.append(FieldLayout(name, kind, offset, width))
+    for index, name, kind, width in fields:
+        rows.append(FieldLayout(name, kind, offset, width, index))
         offset += width
     return tuple(rows)
 
 
-FIELDS: Final = _layout(
+_NAMES: Final = (FieldKind.NAME, FieldKind.NAMES)
+_ACCOUNTS: Final = ("phone", "email", "national_id", "insurer_number")
+_FIELDS: Final = (
     ("given_name", FieldKind.NAME, 8),
     ("surname", FieldKind.NAMES, 8),
     ("birth_date", FieldKind.DATE, 4),
@@ -77,9 +80,18 @@ FIELDS: Final = _layout(
     ("birth_place", FieldKind.TEXT, 4),
     ("other", FieldKind.TEXT, 6),
 )
+FIELDS: Final = _layout((index, *field) for index, field in enumerate(_FIELDS))
 """The fields in the order of their bytes. An all-zero field is absent: a present one always sets a bit."""
+WIDE_FIELDS: Final = _layout(
+    (index, name, kind, width * 2 if kind in _NAMES else width)
+    for index, (name, kind, width) in enumerate(_FIELDS)
+    if name not in _ACCOUNTS
+)
+"""The same of a record without an account: the room for these doubles its names, by which it must be told apart.
+The first half of a name is what it would be in FIELDS, so that records of both sorts compare."""
 
 FILTER_BYTES: Final = sum(field.width_bytes for field in FIELDS)
+WIDE_FILTER_BYTES: Final = sum(field.width_bytes for field in WIDE_FIELDS)
 
 PASSES: Final = MappingProxyType(
     {
@@ -113,7 +125,8 @@ PASSES: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One conjunction: its number in PASSES, its token (8 bytes), its filters (FILTER_BYTES, or empty)."""
+    """One conjunction: its number in PASSES, its token (8 bytes), its filters (FILTER_BYTES, or WIDE_FILTER_BYTES for a
+    person without an account; or empty)."""
 
     pass_number: int
     token: bytes
@@ -133,19 +146,23 @@ class Identity:
         return bool(self.blocks)
 
 
+_LENGTHS: Final = (set[int](), {FILTER_BYTES}, {WIDE_FILTER_BYTES})
+
+
 def check_identity(identity: Identity, epochs: Collection[int]) -> str | None:
     """Name what is wrong with an encoding, or None. The first reason in this order speaks.
 
     `unknown_epoch` (not among the epochs in force), `too_many_blocks` (over 32), `wrong_length` (a token is not 8
-    bytes, or filters are neither empty nor FILTER_BYTES), `too_many_bytes` (over 2 KiB in all), `unknown_pass`,
-    `repeated_block` (one token twice in one pass).
+    bytes, or filters are neither empty nor all of FILTER_BYTES nor all of WIDE_FILTER_BYTES), `too_many_bytes` (over
+    2 KiB in all), `unknown_pass`, `repeated_block` (one token twice in one pass).
     """
     if identity.epoch not in epochs:
         return "unknown_epoch"
     blocks = identity.blocks
     if len(blocks) > BLOCKS_MAX:
         return "too_many_blocks"
-    if any(len(block.token) != TOKEN_BYTES or len(block.filters) not in (0, FILTER_BYTES) for block in blocks):
+    lengths = {len(block.filters) for block in blocks if block.filters}
+    if any(len(block.token) != TOKEN_BYTES for block in blocks) or lengths not in _LENGTHS:
         return "wrong_length"
     if sum(len(block.token) + len(block.filters) for block in blocks) > IDENTITY_BYTES_MAX:
         return "too_many_bytes"

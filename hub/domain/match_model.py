@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Final
 
-from hub.domain.identity import FIELDS, FILTER_BYTES, FieldKind
+from hub.domain.identity import FIELDS, FILTER_BYTES, WIDE_FIELDS, WIDE_FILTER_BYTES, FieldKind, FieldLayout
 
 LEVEL_BITS: Final = 3
 _LEVEL_MASK: Final = (1 << LEVEL_BITS) - 1
@@ -99,29 +99,43 @@ def swap_once(pattern: int) -> int:
 
 # Filters as the fold keeps them: only the fields that are present, said once for all blocks of a record.
 
+_WIDE: Final = 1 << len(FIELDS)
+"""In a presence mask, above the fields: laid out by WIDE_FIELDS."""
+
+
+def _layout_of(mask: int) -> tuple[FieldLayout, ...]:
+    return WIDE_FIELDS if mask & _WIDE else FIELDS
+
 
 def presence(filters: bytes) -> int:
-    """Bit i is set where field i is present."""
+    """Bit i is set where field i is present; 0 where nothing is."""
     whole = int.from_bytes(filters, "big")
-    mask = 0
-    for bit, field in _FIELD_MASKS:
+    wide, fields = _FIELD_MASKS[len(filters)]
+    mask = wide
+    for bit, field in fields:
         if whole & field:
             mask |= bit
-    return mask
+    return mask if whole else 0
 
 
-_FIELD_MASKS: Final = tuple(
-    (1 << index, (1 << 8 * field.width_bytes) - 1 << 8 * (FILTER_BYTES - field.offset_bytes - field.width_bytes))
-    for index, field in enumerate(FIELDS)
-)
+_FIELD_MASKS: Final = {
+    size: (
+        wide,
+        tuple(
+            (1 << field.index, (1 << 8 * field.width_bytes) - 1 << 8 * (size - field.offset_bytes - field.width_bytes))
+            for field in _layout_of(wide)
+        ),
+    )
+    for size, wide in ((FILTER_BYTES, 0), (WIDE_FILTER_BYTES, _WIDE))
+}
 
 
 @lru_cache(maxsize=4096)
 def _slices(mask: int) -> tuple[tuple[int, int], ...]:
     """The runs of bytes of the fields present, neighbours joined."""
     runs: list[tuple[int, int]] = []
-    for index, field in enumerate(FIELDS):
-        if mask >> index & 1:
+    for field in _layout_of(mask):
+        if mask >> field.index & 1:
             start, end = field.offset_bytes, field.offset_bytes + field.width_bytes
             if runs and runs[-1][1] == start:
                 runs[-1] = (runs[-1][0], end)
@@ -136,6 +150,11 @@ def packed_bytes(mask: int) -> int:
     return sum(end - start for start, end in _slices(mask))
 
 
+def whole_bytes(mask: int) -> int:
+    """Width of the filters of one block as they were sent (bytes)."""
+    return WIDE_FILTER_BYTES if mask & _WIDE else FILTER_BYTES
+
+
 @lru_cache(maxsize=4096)
 def _runs_of(mask: int) -> struct.Struct:
     """Takes the fields present out of a whole filter."""
@@ -143,7 +162,7 @@ def _runs_of(mask: int) -> struct.Struct:
     for start, end in _slices(mask):
         code.append(f"{start - at}x{end - start}s")
         at = end
-    return struct.Struct("".join([*code, f"{FILTER_BYTES - at}x"]))
+    return struct.Struct("".join([*code, f"{whole_bytes(mask) - at}x"]))
 
 
 def pack(filters: Sequence[bytes], mask: int) -> bytes:
@@ -268,17 +287,38 @@ _Step = tuple[Callable[[int, int, int, int], int], int, int, int, int, int]
 
 @lru_cache(maxsize=65536)
 def _steps(mask_a: int, mask_b: int) -> tuple[_Step, ...]:
-    """Per field that both have: its comparison, its shift in either filter, its mask, width, place in a pattern."""
+    """Per field that both have: its comparison, its shift in either filter, its mask, width, place in a pattern.
+
+    Of a name that one side keeps in twice the width, the first half is compared.
+    """
+    at_a, at_b = _shifts(mask_a), _shifts(mask_b)
     steps: list[_Step] = []
-    at_a, at_b = 8 * packed_bytes(mask_a), 8 * packed_bytes(mask_b)
     for index, field in enumerate(FIELDS):
-        bits = 8 * field.width_bytes
-        here_a, here_b = mask_a >> index & 1, mask_b >> index & 1
-        at_a -= bits * here_a
-        at_b -= bits * here_b
-        if here_a and here_b:
-            steps.append((_COMPARE[field.kind], at_a, at_b, (1 << bits) - 1, bits, LEVEL_BITS * index))
+        if index in at_a and index in at_b:
+            (shift_a, bits_a), (shift_b, bits_b) = at_a[index], at_b[index]
+            bits = min(bits_a, bits_b)
+            steps.append(
+                (
+                    _COMPARE[field.kind],
+                    shift_a + bits_a - bits,
+                    shift_b + bits_b - bits,
+                    (1 << bits) - 1,
+                    bits,
+                    LEVEL_BITS * index,
+                )
+            )
     return tuple(steps)
+
+
+@lru_cache(maxsize=4096)
+def _shifts(mask: int) -> dict[int, tuple[int, int]]:
+    """Per field present: its shift from the right of a packed filter, and its width (bits)."""
+    shifts, at = {}, 8 * packed_bytes(mask)
+    for field in _layout_of(mask):
+        if mask >> field.index & 1:
+            at -= 8 * field.width_bytes
+            shifts[field.index] = at, 8 * field.width_bytes
+    return shifts
 
 
 def compare(mask_a: int, a: int, mask_b: int, b: int) -> int:
@@ -298,7 +338,9 @@ def compare(mask_a: int, a: int, mask_b: int, b: int) -> int:
         return pattern & _WITHOUT_INITIAL
     surname = pattern >> LEVEL_BITS & _LEVEL_MASK
     if surname and surname <= _RESEMBLES:
-        pattern = _unswap(pattern, a >> 8 * packed_bytes(mask_a) - 128, b >> 8 * packed_bytes(mask_b) - 128)
+        pattern = _unswap(
+            pattern, *_names_of(mask_a, a, mask_b), *_names_of(mask_b, b, mask_a), _name_bits(mask_a & mask_b)
+        )
     at_a, at_b = _initial_places(mask_a, mask_b)
     return pattern if a >> at_a & b >> at_b & 128 else pattern & _WITHOUT_INITIAL
 
@@ -306,29 +348,35 @@ def compare(mask_a: int, a: int, mask_b: int, b: int) -> int:
 @lru_cache(maxsize=65536)
 def _initial_places(mask_a: int, mask_b: int) -> tuple[int, int]:
     """Where the initial's byte stands in two packed filters (shift in bits); behind the end where it is absent."""
-    index = _INDEX["initial"]
-    places = []
-    for mask in (mask_a, mask_b):
-        behind = packed_bytes(mask & -1 << index + 1)
-        places.append(8 * behind if mask >> index & 1 else 8 * FILTER_BYTES)
-    return places[0], places[1]
+    behind = 8 * FILTER_BYTES, 0
+    return _shifts(mask_a).get(_INITIAL, behind)[0], _shifts(mask_b).get(_INITIAL, behind)[0]
 
 
+_INITIAL: Final = _INDEX["initial"]
 _RESEMBLES: Final = 2
 _SWAPPED: Final = 3
 _BOTH_NAMES: Final = _LEVEL_MASK << LEVEL_BITS | _LEVEL_MASK
 _BOTH_SWAPPED: Final = _SWAPPED << LEVEL_BITS | _SWAPPED
-_WORD: Final = (1 << 64) - 1
-_WITHOUT_INITIAL: Final = ~(_LEVEL_MASK << LEVEL_BITS * _INDEX["initial"])
+_WITHOUT_INITIAL: Final = ~(_LEVEL_MASK << LEVEL_BITS * _INITIAL)
 
 
-def _unswap(pattern: int, names_a: int, names_b: int) -> int:
+def _name_bits(mask: int) -> int:
+    return 8 * _layout_of(mask)[0].width_bytes
+
+
+def _names_of(mask: int, packed: int, other: int) -> tuple[int, int]:
+    """Given name and surname, both present, in the width that the other side has too."""
+    bits = _name_bits(mask)
+    both = packed >> 8 * packed_bytes(mask) - 2 * bits
+    half = bits - _name_bits(mask & other)
+    return both >> bits + half, (both & (1 << bits) - 1) >> half
+
+
+def _unswap(pattern: int, given_a: int, surname_a: int, given_b: int, surname_b: int, bits: int) -> int:
     """Where neither name agrees, hold given name against surname crosswise; both must agree at least nearly."""
-    given_a, surname_a = names_a >> 64, names_a & _WORD
-    given_b, surname_b = names_b >> 64, names_b & _WORD
     if (
-        _name(given_a ^ surname_b, given_a, surname_b, 64) > _SWAPPED
-        and _name(surname_a ^ given_b, surname_a, given_b, 64) > _SWAPPED
+        _name(given_a ^ surname_b, given_a, surname_b, bits) > _SWAPPED
+        and _name(surname_a ^ given_b, surname_a, given_b, bits) > _SWAPPED
     ):
         return (pattern >> 2 * LEVEL_BITS << 2 * LEVEL_BITS | _BOTH_SWAPPED) & _WITHOUT_INITIAL
     return pattern

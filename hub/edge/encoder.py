@@ -11,13 +11,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from hub.domain.identity import BLOCKS_MAX, FIELDS, IDENTITY_BYTES_MAX, TOKEN_BYTES, Block, FieldKind, Identity
-from hub.domain.identity import FILTER_BYTES as FILTER_BYTES
+from hub.domain.identity import (
+    BLOCKS_MAX,
+    FIELDS,
+    FILTER_BYTES,
+    IDENTITY_BYTES_MAX,
+    TOKEN_BYTES,
+    WIDE_FIELDS,
+    WIDE_FILTER_BYTES,
+    Block,
+    FieldKind,
+    Identity,
+)
 from hub.edge import normalise as n
 from hub.edge.keys import KeyCustody
 from hub.edge.person import PersonFields
 
-BLOCKS_SENT_MAX: Final = min(BLOCKS_MAX, IDENTITY_BYTES_MAX // (TOKEN_BYTES + FILTER_BYTES))
+BLOCKS_SENT_MAX: Final = min(BLOCKS_MAX, IDENTITY_BYTES_MAX // (TOKEN_BYTES + max(FILTER_BYTES, WIDE_FILTER_BYTES)))
 """As many whole blocks as the size of an identity allows; the weakest conjunctions go first."""
 
 _LETTERS: Final = {c: i for i, c in enumerate("abcdefghijklmnopqrstuvwxyz0123456789 ")}
@@ -51,6 +61,11 @@ class Facts:
     insurer_number: str
     birth_place: str
     other: str
+
+    @property
+    def accounts(self) -> int:
+        """How many of the facts name a person by themselves."""
+        return sum(map(bool, (self.national_id, self.phone, self.email_local, self.insurer_number)))
 
 
 def facts_of(person: PersonFields) -> Facts:
@@ -129,8 +144,7 @@ def _block_values(f: Facts) -> Iterator[tuple[int, str]]:
     if f.year and f.month:
         for pair in pairs:
             yield 8, f"{pair}|{f.year}|{f.month}"
-    accounts = bool(f.national_id) + bool(f.phone) + bool(f.email_local) + bool(f.insurer_number)
-    if accounts and f.postcode and f.house_number and n.is_dutch_postcode(f.postcode):
+    if f.accounts and f.postcode and f.house_number and n.is_dutch_postcode(f.postcode):
         return
     yield from _more_values(f, names, pairs, born)
 
@@ -202,11 +216,11 @@ class EdgeEncoder:
         )
         identities = []
         for facts, values in prepared:
-            recipe = _recipe(facts)
+            recipe, size = _recipe(facts), FILTER_BYTES if facts.accounts else WIDE_FILTER_BYTES
             blocks = []
             for pass_number, _ in values:
                 answer = next(answers)
-                blocks.append(Block(pass_number, answer[:TOKEN_BYTES], _draw(recipe, answer[_SALT])))
+                blocks.append(Block(pass_number, answer[:TOKEN_BYTES], _draw(recipe, answer[_SALT], size)))
             identities.append(Identity(self.epoch, tuple(blocks)))
         return identities
 
@@ -250,16 +264,22 @@ def _recipe(f: Facts) -> _Recipe:
         "birth_place": (f.birth_place,),
         "other": (f.other,),
     }
-    for index, field in enumerate(FIELDS):
-        value = values[field.name]
+    layout, size = (FIELDS, FILTER_BYTES) if f.accounts else (WIDE_FIELDS, WIDE_FILTER_BYTES)
+    for field in layout:
+        value, index = values[field.name], field.index
         if not any(value):
             continue
         bits = 8 * field.width_bytes
-        shift = 8 * (FILTER_BYTES - field.offset_bytes - field.width_bytes)
+        shift = 8 * (size - field.offset_bytes - field.width_bytes)
         if field.kind in (FieldKind.NAME, FieldKind.NAMES):
             root = n.sound(n.root_of(value[0]) if field.kind is FieldKind.NAME else value[0])
             steps.append((shift + bits - 8, FieldKind.EXACT, (_place(root, 0),), 8))
-            places: list[int] = [place for word in value for place in _pairs(word, 0)]
+            places: list[int] = list(dict.fromkeys(place for word in value for place in _pairs(word, 0)))
+            half = 8 * FIELDS[index].width_bytes
+            if bits > half:
+                bits -= half
+                steps.append((shift, field.kind, tuple(_STREAM_BYTES + place for place in places), bits))
+                shift, bits = shift + bits, half
             bits -= 8
         elif field.kind is FieldKind.TEXT:
             places = [place for word in value for place in _pairs(word, index)]
@@ -286,8 +306,8 @@ def _recipe(f: Facts) -> _Recipe:
 _BLOOM: Final = frozenset({FieldKind.NAME, FieldKind.NAMES, FieldKind.TEXT})
 
 
-def _draw(recipe: _Recipe, salt: bytes) -> bytes:
-    stream = hashlib.shake_128(salt).digest(_STREAM_BYTES)
+def _draw(recipe: _Recipe, salt: bytes, size: int) -> bytes:
+    stream = hashlib.shake_128(salt).digest(_STREAM_BYTES if size == FILTER_BYTES else 2 * _STREAM_BYTES)
     drawn = 0
     for shift, kind, places, bits in recipe:
         part = 0
@@ -308,4 +328,4 @@ def _draw(recipe: _Recipe, salt: bytes) -> bytes:
             for position, place in enumerate(places):
                 part |= (1 + stream[place] % 15) << 4 * position
         drawn |= part << shift
-    return drawn.to_bytes(FILTER_BYTES, "big")
+    return drawn.to_bytes(size, "big")
