@@ -14,7 +14,7 @@ import pytest
 from hub.domain.duplicates import Matcher, MatchLimits
 from hub.domain.events import LinkFound, RecordRef, TenantHeld
 from hub.domain.identifiers import Agb, RecordId, RegionCode, TenantId
-from hub.domain.identity import FIELDS, PASSES, TOKEN_BYTES, Identity
+from hub.domain.identity import FIELDS, FILTER_BYTES, PASSES, TOKEN_BYTES, WIDE_FIELDS, Identity
 from hub.domain.match_state import MatchState
 from hub.domain.warm_model import WARM_MODEL
 from hub.domain.words import RecordKind, SettledOutcome
@@ -36,6 +36,22 @@ def people() -> list[PersonFields]:
 @pytest.fixture(scope="module")
 def identities(people: list[PersonFields]) -> list[Identity]:
     return EdgeEncoder(FileKey.derived("attacks")).encode_many(people)
+
+
+@pytest.fixture(scope="module", params=["with accounts", "without"])
+def encoded(request: pytest.FixtureRequest, people: list[PersonFields]) -> tuple[list[PersonFields], list[Identity]]:
+    """Persons and their encodings, in the layout of those with an account (BSN, phone, mail) and of those without."""
+    if request.param == "without":
+        people = [replace(one, bsn="", phone="", email="", insurer_number="") for one in people]
+    return people, EdgeEncoder(FileKey.derived("attacks")).encode_many(people)
+
+
+def surname_of(filters: bytes) -> tuple[int, int]:
+    """The Bloom filter of the surname behind its sound, and its width (bits)."""
+    layout = FIELDS if len(filters) == FILTER_BYTES else WIDE_FIELDS
+    field = next(one for one in layout if one.name == "surname")
+    whole = int.from_bytes(filters[field.offset_bytes : field.offset_bytes + field.width_bytes], "big")
+    return whole & (1 << 8 * field.width_bytes - 8) - 1, 8 * field.width_bytes - 8
 
 
 def rank(values: Iterable[T], seed: int) -> list[tuple[T, int]]:
@@ -89,18 +105,16 @@ def test_ranking_tokens_by_frequency_names_almost_nobody(records: Callable[[Pers
 
 
 def test_frequent_filters_of_a_field_do_not_give_a_surname_away(
-    people: list[PersonFields], identities: list[Identity]
+    encoded: tuple[list[PersonFields], list[Identity]],
 ) -> None:
     """Counting the bits of a surname over all blocks finds no common one: each block draws them anew."""
-    field = next(one for one in FIELDS if one.name == "surname")
-    place = slice(field.offset_bytes, field.offset_bytes + field.width_bytes)
-    seen: list[bytes] = []
-    owner: dict[bytes, str] = {}
+    seen: list[int] = []
+    owner: dict[int, str] = {}
     names: list[str] = []
-    for person, identity in zip(people, identities, strict=True):
+    for person, identity in zip(*encoded, strict=True):
         surname = facts_of(person).surnames[0] if facts_of(person).surnames else ""
         for block in identity.blocks[:1]:
-            seen.append(block.filters[place])
+            seen.append(surname_of(block.filters)[0])
             owner[seen[-1]] = surname
             names.append(surname)
     named = sum(
@@ -110,27 +124,28 @@ def test_frequent_filters_of_a_field_do_not_give_a_surname_away(
     assert named / SIZE <= 0.001
 
 
-def test_mining_bit_patterns_finds_no_letters(people: list[PersonFields], identities: list[Identity]) -> None:
+def test_mining_bit_patterns_finds_no_letters(encoded: tuple[list[PersonFields], list[Identity]]) -> None:
     """Co-occurring bits betray letter pairs in a global Bloom filter; here a pair sets other bits in every block.
 
     The attack: choose, on half the records, the bit that goes best with the letters "er" and predict by it on the
     other half. Any bit tells a little, because longer names set more bits; the chosen one must tell no more than that.
     """
-    field = next(one for one in FIELDS if one.name == "surname")
-    shift = 8 * (sum(one.width_bytes for one in FIELDS) - field.offset_bytes - field.width_bytes)
+    width = min(surname_of(block.filters)[1] for identity in encoded[1] for block in identity.blocks)
     halves: tuple[list[tuple[int, bool]], list[tuple[int, bool]]] = ([], [])
-    for i, (person, identity) in enumerate(zip(people, identities, strict=True)):
+    for i, (person, identity) in enumerate(zip(*encoded, strict=True)):
         has = any("er" in name for name in facts_of(person).surnames)
         for block in identity.blocks:
-            halves[i % 2].append((int.from_bytes(block.filters, "big") >> shift & (1 << 56) - 1, has))
+            halves[i % 2].append((surname_of(block.filters)[0] & (1 << width) - 1, has))
 
     def share(rows: list[tuple[int, bool]], bit: int) -> float:
         chosen = [has for bits, has in rows if bits >> bit & 1]
         return sum(chosen) / max(1, len(chosen))
 
-    best = max(range(56), key=lambda bit: share(halves[0], bit))
-    length = sum(share(halves[1], bit) for bit in range(56)) / 56 - sum(has for _, has in halves[1]) / len(halves[1])
-    gain = share(halves[1], best) - sum(share(halves[1], bit) for bit in range(56)) / 56
+    best = max(range(width), key=lambda bit: share(halves[0], bit))
+    length = sum(share(halves[1], bit) for bit in range(width)) / width - sum(has for _, has in halves[1]) / len(
+        halves[1]
+    )
+    gain = share(halves[1], best) - sum(share(halves[1], bit) for bit in range(width)) / width
     print(f"pattern mining: a name's length tells {length:+.2%} about the letters 'er', the best bit {gain:+.2%} more")
     assert gain <= 0.01
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.domain.duplicates import Matcher, MatchLimits, Outcome
+from hub.domain.duplicates import Matcher, MatchLimits, Outcome, stored
 from hub.domain.events import LinkEnded, LinkFound, RecordMoved, RecordRef, TenantHeld
 from hub.domain.identifiers import Agb, RecordId, RegionCode, TenantId
 from hub.domain.identity import FILTER_BYTES, Block, Identity
-from hub.domain.match_model import LEVELS, Explanation, MatchModel, check_model
+from hub.domain.match_model import LEVELS, Explanation, MatchModel, check_model, levels_of
 from hub.domain.match_state import MatchState
 from hub.domain.warm_model import WARM_MODEL
 from hub.domain.words import DuplicateVerdict, LinkEndReason, LinkKind, RecordKind, SettledOutcome
@@ -354,6 +354,26 @@ def test_the_budget_counts_a_rolling_window() -> None:
     world.active(AT_B, ANNA)
     world.matcher.start_day(world.state, date(2026, 1, 8))
     assert [type(o) for o in world.active(ref("b2", provider="17000002", tenant="pkg-beta"), CARLA)] == [LinkFound]
+
+
+def test_a_record_without_an_account_is_compared_with_one_that_has_accounts() -> None:
+    """Their filters are laid out differently: all fields that both have say equal, in whatever order they come."""
+    alone = replace(ANNA, bsn="", phone="", email="", insurer_number="")
+    patterns = set()
+    for persons in ((ANNA, alone), (alone, ANNA), (alone, alone)):
+        ours, theirs = (stored(EdgeEncoder(KEY).encode(person)) for person in persons)
+        places = [
+            at << 6 | there
+            for at in range(len(ours.passes))
+            for there in range(len(theirs.passes))
+            if ours.tokens[at * 6 : at * 6 + 6] == theirs.tokens[there * 6 : there * 6 + 6]
+        ]
+        patterns.add(Matcher().pattern(ours, theirs, places))
+    assert len(patterns) == 1
+    levels = levels_of(patterns.pop())
+    assert (
+        all(level in (0, size - 1) for level, size in zip(levels, LEVELS, strict=True)) and sum(map(bool, levels)) >= 5
+    )
 
 
 def test_a_block_is_bounded_and_says_when_the_bound_bites() -> None:

@@ -5,7 +5,14 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.domain.identity import FILTER_BYTES, IDENTITY_BYTES_MAX, Block, Identity, check_identity
+from hub.domain.identity import (
+    FILTER_BYTES,
+    IDENTITY_BYTES_MAX,
+    WIDE_FILTER_BYTES,
+    Block,
+    Identity,
+    check_identity,
+)
 from hub.edge import EdgeEncoder, FileKey, PersonFields, pseudonym
 from hub.edge.encoder import block_values, facts_of
 
@@ -90,6 +97,18 @@ def test_one_person_has_other_filters_in_every_block() -> None:
     assert len(surnames) == len(filters)
 
 
+def test_a_person_without_an_account_has_names_twice_as_wide_whose_first_half_is_the_same() -> None:
+    """Names are all that tells her apart; a record that has an account still compares with hers, by the first half."""
+    alone = replace(ANNA, bsn="", phone="", email="", insurer_number="")
+    wide = {block.token: block.filters for block in ENCODER.encode(alone).blocks}
+    narrow = {block.token: block.filters for block in ENCODER.encode(ANNA).blocks}
+    shared = wide.keys() & narrow.keys()
+    assert shared and {len(one) for one in wide.values()} == {WIDE_FILTER_BYTES} != {FILTER_BYTES}
+    for token in shared:
+        assert wide[token][:8] == narrow[token][:8] and wide[token][16:24] == narrow[token][8:16]
+        assert any(wide[token][8:16]) and any(wide[token][24:32])
+
+
 def test_nothing_readable_is_in_an_encoding() -> None:
     """Neither the BSN nor a name, in any spelling, occurs in the bytes."""
     data = b"".join(block.token + block.filters for block in ENCODER.encode(ANNA).blocks)
@@ -120,6 +139,7 @@ def test_each_fault_of_an_encoding_has_its_code() -> None:
         (Identity(1, many), "too_many_blocks"),
         (Identity(1, (Block(5, b"1234", b""),)), "wrong_length"),
         (Identity(1, (Block(5, b"12345678", b"x"),)), "wrong_length"),
+        (Identity(1, (good, Block(6, b"12345678", bytes(WIDE_FILTER_BYTES)))), "wrong_length"),
         (Identity(1, heavy), "too_many_bytes"),
         (Identity(1, (Block(99, b"12345678", b""),)), "unknown_pass"),
         (Identity(1, (good, good)), "repeated_block"),
