@@ -44,6 +44,7 @@ from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.health import serving
 from hub.streams.metrics import EVENTS
 from hub.streams.offset_notes import noted, ranges_of, without
+from hub.streams.producer import Publisher, Record
 
 TOLD: Final = (AllocationStated, ClientStatusChanged)
 POLL_S: Final = 2.0
@@ -142,26 +143,32 @@ class Bridge:
         records, cursor = await _insisting(lambda: self.tool.page(kind))
         if not records:
             return 0
-        sent = []
-        for raw in records:
-            event = read(raw)
-            if isinstance(event, Refused):
-                EVENTS.labels(f"waitlist-{kind}", "refused").inc()
-                await self._tell_back(kind, event)
-                continue
-            key, value = packed(event)
-            sent.append(await producer.send(inbox(tenant), value, key))
-            EVENTS.labels(f"waitlist-{kind}", "sent").inc()
-        await asyncio.gather(*sent)
-        await _insisting(lambda: self.tool.tell("received", {"kind": kind, "cursor": cursor}))
+        events = [read(raw) for raw in records]
+        refused = [event for event in events if isinstance(event, Refused)]
+        sound = [Record(*packed(event)) for event in events if not isinstance(event, Refused)]
+        if sound:
+            await Publisher(producer).publish(TopicPartition(inbox(tenant), 0), sound)
+        EVENTS.labels(f"waitlist-{kind}", "sent").inc(len(sound))
+        for one in refused:
+            EVENTS.labels(f"waitlist-{kind}", "refused").inc()
+            await self._tell_back(kind, one)
+        await self._patiently("received", {"kind": kind, "cursor": cursor})
         return len(records)
 
     async def _tell_back(self, kind: str, refused: Refused) -> None:
         body = {"kind": kind, "id": refused.id, "pointer": refused.pointer, "expected": refused.expected}
         try:
-            await _insisting(lambda: self.tool.tell("refused", body))
+            await self._patiently("refused", body)
         except ToolRefused:  # it does not want to hear; the record is counted, and those behind it go on
             EVENTS.labels(f"waitlist-{kind}", "refusal_untold").inc()
+
+    async def _patiently(self, kind: str, body: dict[str, Any]) -> None:
+        """Tell, after every pause that the tool asks for: a page begun anew might never be told whole."""
+        while True:
+            try:
+                return await _insisting(lambda: self.tool.tell(kind, body))
+            except ToolBusy as busy:
+                await asyncio.sleep(min(busy.pause_s, BUSY_MAX_S))
 
     async def _push(self, consumer: AIOKafkaConsumer, notes: _Notes) -> int:
         """What the hub said since, one after the other. Whatever ends it, what the tool has is committed."""

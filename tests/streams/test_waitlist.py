@@ -25,7 +25,7 @@ from hub.domain import events as e
 from hub.domain.facts import AllocationStated
 from hub.domain.identifiers import RecordId, TenantId
 from hub.domain.words import DeclaredColour
-from hub.errors import UsageError
+from hub.errors import UsageError, WorldUnavailable
 from hub.local.kafka import KafkaCluster
 from hub.local.offsets import committed, ends
 from hub.settings import Settings
@@ -76,6 +76,8 @@ class SmallTool:
     asked_s: list[float] = field(default_factory=list)
     silent: str = ""
     """The client about whom it gives no answer."""
+    allows: int = 1_000_000
+    """How much it may be told before it wants a pause of `PAUSE_S`, again and again."""
 
     def app(self) -> web.Application:
         """The server."""
@@ -96,6 +98,8 @@ class SmallTool:
             return web.Response(status=503)
         kind, body = request.match_info["kind"], await request.json()
         self.asked_s.append(time.monotonic())
+        if len(self.asked_s) % (self.allows + 1) == 0:
+            return web.Response(status=429, headers={"Retry-After": str(PAUSE_S)})
         if self.busy:
             self.busy -= 1
             return web.Response(status=429, headers={"Retry-After": str(PAUSE_S)})
@@ -366,6 +370,34 @@ async def test_a_tool_that_will_not_hear_what_is_wrong_with_a_record_still_gets_
     async with running(tool, connection, SECOND):
         await until(lambda: len(tool.of("received")) == 1)
     assert [event.record_id for event in await read(connection, catalogue.inbox(SECOND))] == ["w9"]
+
+
+async def test_a_page_of_which_a_tool_hears_little_at_a_time_is_told_back_once_and_taken_once(
+    cluster: KafkaCluster, connection: Connection
+) -> None:
+    """Begun anew after every pause, it would never be told whole, and its sound records would come again each time."""
+    await stated(cluster, connection)
+    tool = SmallTool(allows=2)
+    wrong = [{"id": f"x{number}", **CLIENT, "pc4": "nowhere"} for number in range(3)]
+    tool.pages["clients"] = [{"id": "w10", **CLIENT}, *wrong]
+    before = len(await read(connection, catalogue.inbox(SECOND)))
+    async with running(tool, connection, SECOND):
+        await until(lambda: len(tool.of("received")) == 1)
+    assert [one["id"] for one in tool.of("refused")] == ["x0", "x1", "x2"]
+    assert [event.record_id for event in (await read(connection, catalogue.inbox(SECOND)))[before:]] == ["w10"]
+
+
+async def test_an_inbox_that_will_not_have_a_page_ends_the_connector_with_words(
+    cluster: KafkaCluster, connection: Connection
+) -> None:
+    """The page is not acknowledged."""
+    tool = SmallTool()
+    tool.pages["clients"] = [{"id": "w1", **CLIENT}]
+    nobody = TenantId("list-without-inbox")
+    async with TestServer(tool.app(), host="127.0.0.1") as server, aiohttp.ClientSession() as session:
+        with pytest.raises(WorldUnavailable, match=f"inbox.{nobody}"):
+            await Bridge(Tool(str(server.make_url("")), "secret", session), nobody, connection).run()
+    assert tool.of("received") == []
 
 
 async def test_a_connector_that_is_told_to_stop_leaves_in_order(cluster: KafkaCluster, tmp_path: Path) -> None:
