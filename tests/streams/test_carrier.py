@@ -4,7 +4,9 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
@@ -16,6 +18,7 @@ from hub.bench.counting import log_record
 from hub.contracts.codec import decode
 from hub.errors import PartitionCountChanged, WorldUnavailable
 from hub.local.kafka import KafkaCluster
+from hub.streams import carrier
 from hub.streams.carrier import REWRITTEN_MS, Part, position_of
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.crash import EXIT_CRASH_POINT, CrashPoint
@@ -110,6 +113,38 @@ async def test_parts_that_nothing_changes_are_written_again_before_they_expire(
     assert len(kept) > 4 * PARTITIONS
     assert min(now[place].timestamp for place in kept) > max(r.timestamp for r in kept.values())
     await assert_folded_once(connection, topics, 1001)
+
+
+async def test_without_a_snapshot_the_facts_are_read_backwards_until_each_region_has_appeared(
+    connection: Connection, topics: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that was ever published would not be read in the time that a load may take, at any of its starts."""
+    monkeypatch.setattr(carrier, "TAIL_FIRST", 10)
+    read: Counter[int] = Counter()
+
+    async def counted(*asked: Any) -> AsyncIterator[ConsumerRecord]:
+        async for record in read_to_end(*asked):
+            read[record.partition] += 1
+            yield record
+
+    monkeypatch.setattr(carrier, "read_to_end", counted)
+    publisher = Publisher(connection.producer())
+    await connection.start(publisher.producer)
+    for partition, first in ((0, b"NL"), (1, b"KSV-02")):  # of NL nothing but its first fact
+        keys = [first, *[b"KSV-0%d" % (partition + 1)] * 499]
+        facts = [Record(key, b"", [("ce_hubpos", b"%d/%d/0" % (partition, n))]) for n, key in enumerate(keys)]
+        await publisher.publish(TopicPartition(f"{topics}.facts", partition), facts)
+    await publisher.producer.stop()
+    fold = counting.fold(f"{topics}.log", f"{topics}.facts", f"{topics}.snapshots")
+    parts = [
+        Part(fold, fold.machine(REFERENCE, n), TopicPartition(fold.log_topic, n), connection, topics)
+        for n in range(PARTITIONS)
+    ]
+    async with reading(connection) as lone:
+        await carrier._load_published(lone, parts)
+    assert [part.machine.published for part in parts] == [{"NL": (0, 0), "KSV-01": (499, 0)}, {"KSV-02": (499, 0)}]
+    assert [part.machine.facts_offset for part in parts] == [500, 500]
+    assert read == {0: 10 + 100 + 500, 1: 10}
 
 
 @pytest.mark.parametrize("point", [*list(CrashPoint)[:4], CrashPoint.DURING_LOAD])
