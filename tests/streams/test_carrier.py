@@ -206,9 +206,10 @@ async def test_a_wrong_password_is_called_by_its_name(cluster: KafkaCluster, con
             pass
 
 
-async def test_nobody_listening_is_called_by_its_name() -> None:
-    """And is not mistaken for a wrong password."""
-    nobody = Connection("127.0.0.1:1", "admin", "x")
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nobody.invalid", "[::1]:1"])
+async def test_nobody_listening_is_called_by_its_name(address: str) -> None:
+    """And is not mistaken for a wrong password; a port that nobody gave is Kafka's own."""
+    nobody = Connection(address, "admin", "x")
     with pytest.raises(WorldUnavailable, match="does not answer"):
         async with reading(nobody):
             pass
