@@ -312,6 +312,7 @@ class Part:
 
     async def close(self) -> None:
         """Disconnect, whatever state the producer is in."""
+        STOPPED_REGIONS.remove(self._name, str(self.number))  # whoever has the partition next tells of it
         if self._started:
             await leave(self._producer, self._name, self._connection.limits.revocation_wait_s)
 

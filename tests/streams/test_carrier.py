@@ -12,6 +12,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 from confluent_kafka.admin import NewTopic
+from prometheus_client import REGISTRY
 
 from hub.bench import counting
 from hub.bench.counting import log_record
@@ -179,6 +180,19 @@ async def test_partitions_that_move_between_workers_are_folded_once(connection: 
     await asyncio.gather(leaving, fold_everything(second))
     await fold_everything(counting_reader(topics, connection))
     await assert_folded_once(connection, topics, 3000)
+
+
+async def test_what_a_worker_measured_of_a_partition_goes_with_it(connection: Connection, topics: str) -> None:
+    """Else it would tell for ever of a lag, or of a stopped region, that are another worker's by now."""
+    await write_log(connection, topics, range(10))
+    await fold_everything(counting_reader(topics, connection))
+    told = {
+        (metric.name, sample.labels.get("topic"))
+        for metric in REGISTRY.collect()
+        for sample in metric.samples
+        if sample.labels.get("role") == "counting"
+    }
+    assert not {("hub_consumer_lag", f"{topics}.log"), ("hub_stopped_regions", None)} & told
 
 
 async def test_a_changed_partition_count_is_refused(cluster: KafkaCluster, connection: Connection, stem: str) -> None:
