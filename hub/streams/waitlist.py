@@ -13,6 +13,7 @@ that asks to be left alone is left alone.
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,9 +49,9 @@ from hub.streams.producer import Publisher, Record
 
 TOLD: Final = (AllocationStated, ClientStatusChanged)
 POLL_S: Final = 2.0
-PUSH_MAX: Final = 25
-"""Statements between two commits. A tool may take ATTEMPT_S for each, and whoever does not poll for five minutes loses
-its place in the group: with all that one fetch brings it would tell the same ones for ever."""
+PUSH_MAX, PUSH_S = 25, 200.0
+"""Statements, and seconds, between two commits. Whoever does not poll for five minutes loses its place in the group,
+and would tell the same ones for ever; all attempts at one statement may take over a minute of them."""
 ATTEMPTS: Final = 6
 """Then the connector ends with nothing acknowledged, and is started again by its supervisor."""
 WAIT_FIRST_S: Final = 0.2
@@ -67,6 +68,7 @@ class _Notes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
     def __init__(self, connection: Connection, group: str) -> None:
         self._connection, self._group = connection, group
         self._held: dict[TopicPartition, str] | None = None
+        self.rebalances = 0
 
     async def of(self, place: TopicPartition) -> str:
         if self._held is None:
@@ -79,9 +81,10 @@ class _Notes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         self._held = None
+        self.rebalances += 1
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        self._held = None
+        self.on_partitions_assigned(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,20 +174,23 @@ class Bridge:
                 await asyncio.sleep(min(busy.pause_s, BUSY_MAX_S))
 
     async def _push(self, consumer: AIOKafkaConsumer, notes: _Notes) -> int:
-        """What the hub said since, one after the other. Whatever ends it, what the tool has is committed."""
+        """What the hub said since, one after the other. Whatever ends it, what the tool has is committed; but for what
+        a rebalance has put back to where it was committed before: what was noted since is forgotten, so it comes again.
+        """
         polled = await consumer.getmany(timeout_ms=200, max_records=PUSH_MAX)
-        done: dict[TopicPartition, int] = {}
+        until, rebalances = time.monotonic() + PUSH_S, notes.rebalances
+        done = {place: records[0].offset for place, records in polled.items()}
         try:
             for place, records in polled.items():
                 for record in records:
+                    if time.monotonic() >= until:
+                        break
                     await self._tell(place, record, notes)
                     done[place] = record.offset + 1
-        except ToolBusy:
-            for place, records in polled.items():
-                consumer.seek(place, done.get(place, records[0].offset))
-            raise
         finally:
-            if done:
+            if done and notes.rebalances == rebalances:
+                for place, end in done.items():
+                    consumer.seek(place, end)
                 await consumer.commit({place: (end, await notes.of(place)) for place, end in done.items()})
         return sum(len(records) for records in polled.values())
 
@@ -212,14 +218,14 @@ class Bridge:
         committed, whatever ends it; `due` keeps what is still to be told, and is empty after the last."""
         for place in [place for place, note in due.items() if not note or place not in consumer.assignment()]:
             del due[place]
-        told, seen = 0, set()
+        told, seen, until = 0, set(), time.monotonic() + PUSH_S
         try:
             async with reading(self.connection) as reader:
                 async for record in read_to_end(reader, {place: ranges_of(due[place])[0][0] for place in due}):
                     place = TopicPartition(record.topic, record.partition)
                     if not any(first <= record.offset <= last for first, last in ranges_of(due[place])):
                         continue
-                    if told == PUSH_MAX:
+                    if told == PUSH_MAX or time.monotonic() >= until:
                         return
                     held = await self._tell(place, record, notes)
                     await self._pass(place, record.offset, notes, due)
