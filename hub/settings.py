@@ -37,7 +37,7 @@ class Limits(BaseModel):
     revocation_wait_s: float = Field(default=4.0, gt=0)
     """How long a rebalance waits for the batch in hand."""
     load_timeout_s: float = Field(default=60.0, gt=0)
-    """How long the load of a snapshot may stand still before the worker gives up."""
+    """How long the load of a snapshot may take before the worker gives up."""
     hang_s: float = Field(default=30.0, gt=0)
     """How long the event loop may be stuck before the watchdog ends the process."""
     stall_s: float = Field(default=90.0, gt=0)

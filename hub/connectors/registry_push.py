@@ -10,6 +10,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from http.client import HTTPException
 from typing import Any, Final
 
 from hub.connectors.foreign_http import is_private
@@ -82,7 +83,10 @@ class _Registry:
     def schema(self, schema_id: int) -> Any | None:
         """The schema that an id stands for, None when it is free."""
         answer = self._ask("GET", f"/schemas/ids/{schema_id}", absent_is_fine=True)
-        return None if answer is None else json.loads(answer["schema"])
+        try:
+            return None if answer is None else json.loads(answer["schema"])
+        except (ValueError, LookupError, TypeError) as problem:
+            raise self._no_registry(problem) from problem
 
     def register(self, row: LockedSchema) -> int:
         """Register a row under its id if the registry lets us choose, else as it counts; the id that it got."""
@@ -112,8 +116,11 @@ class _Registry:
             raise UsageError(
                 f"the registry at {self._shown} refuses {method} {path} ({problem.code}): {said}"
             ) from problem
-        except (OSError, ValueError) as problem:
-            raise WorldUnavailable(
-                f"the registry at {self._shown} does not answer as one ({type(problem).__name__}); "
-                "check SCHEMA_REGISTRY_URL"
-            ) from problem
+        except (OSError, ValueError, HTTPException) as problem:
+            raise self._no_registry(problem) from problem
+
+    def _no_registry(self, problem: Exception) -> WorldUnavailable:
+        return WorldUnavailable(
+            f"the registry at {self._shown} does not answer as one ({type(problem).__name__}); "
+            "check SCHEMA_REGISTRY_URL"
+        )

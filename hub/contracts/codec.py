@@ -84,7 +84,13 @@ class _Readers(dict[bytes, Callable[[bytes, int], tuple[Any, int]]]):
     """By the frame of the bytes, looked up once."""
 
     def __missing__(self, frame: bytes) -> Callable[[bytes, int], tuple[Any, int]]:
-        read = self[frame] = _shapes()[0][_FRAME.unpack(frame)[1]].compiled.read
+        schema_id = _FRAME.unpack(frame)[1]
+        if (shape := _shapes()[0].get(schema_id)) is None:
+            raise ContractError(
+                f"found a record of schema {schema_id}, which schemas/avro/ids.lock of this release lacks. "
+                "Bring this program to the release of the hub that wrote it."
+            )
+        read = self[frame] = shape.compiled.read
         return read
 
 
@@ -121,7 +127,7 @@ def encode(event: Any) -> bytes:
 
 
 def decode(data: bytes) -> Any:
-    """Decode bytes that we wrote ourselves. KeyError for a schema id that the lock lacks: the lock is too old."""
+    """Decode bytes that we wrote ourselves. ContractError for a schema id that the lock lacks: it is too old."""
     return _readers[data[:5]](data, 5)[0]
 
 

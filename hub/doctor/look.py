@@ -263,13 +263,16 @@ class _Doctor:
         if not clocks or (topic := catalogue.out_topic("days", clocks[0])) not in here:
             return iter(())
         closed: dict[str, date] = {}
+        ids: set[int] = set()
 
         def keep(message: Any) -> None:
-            fact = decode(message.value())
-            if isinstance(fact, DayClosed):
+            _note_schema(ids, message)
+            if ids <= registry().by_id.keys() and isinstance(fact := decode(message.value()), DayClosed):
                 closed[fact.region] = max(fact.date, closed.get(fact.region, date.min))
 
         self._read({topic: 1}, keep)
+        if not ids <= registry().by_id.keys():
+            return judge.judge_schemas({topic: ids}, frozenset(registry().by_id))
         moment = datetime.fromtimestamp(self._now() - DAY_GRACE_S, UTC)
         view = reference.at(int(self._now() * 1000))
         return judge.judge_days(closed, view.codes, moment.astimezone(AMSTERDAM).date())
@@ -310,7 +313,7 @@ class _Doctor:
             client = _redis_client(self._stack.redis_url)
             held: Mapping[str, str] = client.hgetall(POSITIONS)  # type: ignore[assignment]
             client.close()
-        except RedisError:
+        except (RedisError, ValueError):
             return iter(())  # told already
         positions = {place[1]: at for place, at in shown_positions(held, reference.generation).items()}
         facts_ends = ends(admin, [(facts, p) for p in range(here[facts].partitions)])

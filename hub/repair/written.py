@@ -68,13 +68,17 @@ def parse(written: Any, where: str) -> Any:
         if name not in names:
             raise UsageError(f"{where}/{name}: found a field that {kind.__name__} has not, expected {', '.join(names)}")
     try:
-        return msgspec.json.decode(json.dumps(fields), type=kind)
+        event = msgspec.json.decode(json.dumps(fields), type=kind)
+        encode(event)
     except msgspec.ValidationError as problem:
         raise UsageError(f"{where}{_told(str(problem))}") from problem
     except (msgspec.DecodeError, RecursionError):  # Python's reader takes NaN and half a character, JSON has neither
         raise UsageError(
             f"{where}: found a value that JSON has not, expected numbers, whole characters and dates"
         ) from None
+    except OverflowError:
+        raise UsageError(f"{where}: found a number that takes more than 64 bits, expected one that Avro has") from None
+    return event
 
 
 def write(event: Any) -> dict[str, Any]:

@@ -38,6 +38,9 @@ REWRITTEN_MS: Final = ENCODINGS_KEPT_MS // 2
 """Parts that stand on their topic for longer are written again by whoever loads them: the broker deletes those with
 encodings, and a snapshot that lacks one counts for nothing. Each version of the tables in force restarts every worker,
 which comes far more often than this."""
+TAIL_FIRST: Final = 10_000
+"""Facts read from the end of their topic where no snapshot says from where on; ten times as many when a region of the
+partition is not among them, and so on. All there ever were would take longer than any load may."""
 PAUSE_INTERVALS_MAX: Final = 10
 """Longest pause between two snapshots, in intervals: without a bound the committed offset would stand for minutes."""
 
@@ -192,6 +195,7 @@ class Part:
         self.facts = TopicPartition(fold.facts_topic, source.partition)
         self.snapshots = TopicPartition(fold.snapshots_topic, source.partition)
         self.machine = machine
+        self.regions = fold.regions(machine.reference, source.partition)
         self.reads_from = 0
         """Offset of the next record to read: below `machine.next` while a stopped region catches up."""
         self.parts_loaded = 0
@@ -308,6 +312,7 @@ class Part:
 
     async def close(self) -> None:
         """Disconnect, whatever state the producer is in."""
+        STOPPED_REGIONS.remove(self._name, str(self.number))  # whoever has the partition next tells of it
         if self._started:
             await leave(self._producer, self._name, self._connection.limits.revocation_wait_s)
 
@@ -353,12 +358,23 @@ async def _load_snapshots(
 
 async def _load_published(lone: AIOKafkaConsumer, parts: Iterable[Part]) -> None:
     # A lower bound: a zombie may have filled the tail. Too low costs repeats, which readers drop; never a loss.
-    by_topic = {part.facts: part.machine for part in parts}
-    async for record in read_to_end(lone, {target: machine.facts_offset for target, machine in by_topic.items()}):
-        machine = by_topic[TopicPartition(record.topic, record.partition)]
-        region = RegionCode(record.key.decode())
-        machine.published[region] = max(position_of(record.headers), machine.published.get(region, (-1, -1)))
-        machine.facts_offset = record.offset + 1
+    by_topic = {part.facts: part for part in parts}
+    since = {target: part.machine.facts_offset for target, part in by_topic.items()}
+    ends = await lone.end_offsets(list(by_topic))
+    tail = TAIL_FIRST
+    while by_topic:
+        starts = {target: since[target] or max(0, ends[target] - tail) for target in by_topic}
+        async for record in read_to_end(lone, starts):
+            machine = by_topic[TopicPartition(record.topic, record.partition)].machine
+            region = RegionCode(record.key.decode())
+            machine.published[region] = max(position_of(record.headers), machine.published.get(region, (-1, -1)))
+            machine.facts_offset = record.offset + 1
+        by_topic = {
+            target: part
+            for target, part in by_topic.items()
+            if starts[target] > since[target] and not part.regions <= part.machine.published.keys()
+        }
+        tail *= 10
 
 
 def position_of(headers: Sequence[tuple[str, bytes]]) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from zlib import crc32
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.conn import create_conn
+from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import AuthenticationFailedError, KafkaConnectionError, KafkaError, SaslAuthenticationFailed
 
@@ -111,9 +111,9 @@ class Connection:
 
     async def _why_not(self) -> str:
         # aiokafka says "unable to bootstrap" for a wrong password too; one bare connection tells them apart.
-        host, _, port = self.bootstrap_servers.split(",")[0].rpartition(":")
+        host, port, _ = collect_hosts(self.bootstrap_servers, randomize=False)[0]
         try:
-            bare = await create_conn(host, int(port), request_timeout_ms=5000, **self._security())
+            bare = await create_conn(host, port, request_timeout_ms=5000, **self._security())
         except (AuthenticationFailedError, SaslAuthenticationFailed):
             return (
                 f"Kafka at {self.bootstrap_servers} refused the password of principal {self.principal!r}. "

@@ -5,8 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from hub.contracts import catalogue
+from hub.domain.identifiers import RegionCode
 from hub.domain.reference import Reference
 from hub.streams.machine import Machine, Rules
+
+IDENTITY_KEY: Final = b"identity"
+"""Of every record of the identity log, and so of every link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,14 @@ class Fold:
     principal: str
     state_version: int
     rules: Callable[[Reference], Rules[Any]]
+    only_region: RegionCode | None = None
+    """The one key of its log; None: the regions of the tables, each on its partition."""
+
+    def regions(self, reference: Reference, partition: int) -> frozenset[RegionCode]:
+        """Those whose facts stand on a partition. For membership only: a set has no order."""
+        if self.only_region is not None:
+            return frozenset((self.only_region,))
+        return frozenset(code for code in reference.codes if reference.partition(code) == partition)
 
     def machine(self, reference: Reference, partition: int) -> Machine[Any]:
         """A fresh machine for one partition of the log."""
@@ -63,5 +75,6 @@ FOLDS: Final = {
         catalogue.DUPLICATES,
         1,
         _match_rules,
+        RegionCode(IDENTITY_KEY.decode()),
     ),
 }

@@ -5,6 +5,7 @@ for everybody. Its own reader in Python does the same, but lets us say how a nam
 so a process changes over when it meets such a record, and goes back with its next start.
 """
 
+import codecs
 from typing import Any, Final
 
 from aiokafka.consumer import fetcher
@@ -13,8 +14,20 @@ from aiokafka.record.memory_records import _MemoryRecordsPy
 
 
 def tolerate() -> None:
-    """From the next fetch on, bytes of a header name that are no UTF-8 come as `\\xff`."""
+    """From the next fetch on, each byte of a header name that is no UTF-8 comes as `?`.
+
+    One byte for one: a record that grew here would not fit among the dead letters, and hold intake up for ever.
+    """
     fetcher.MemoryRecords = TolerantRecords
+
+
+def _one_for_one(problem: UnicodeError) -> tuple[str, int]:
+    assert isinstance(problem, UnicodeDecodeError)
+    return "?" * (problem.end - problem.start), problem.end
+
+
+_ONE_FOR_ONE: Final = "hub.one-for-one"
+codecs.register_error(_ONE_FOR_ONE, _one_for_one)
 
 
 class _Buffer(bytearray):
@@ -25,7 +38,7 @@ class _Buffer(bytearray):
         return _Buffer(found) if isinstance(at, slice) else found
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return super().decode(encoding, "backslashreplace")
+        return super().decode(encoding, _ONE_FOR_ONE)
 
 
 class _Batch(_DefaultRecordBatchPy):  # type: ignore[misc]  # aiokafka publishes no types

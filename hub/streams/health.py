@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from hub import __version__
 from hub.domain.reference import Reference
+from hub.errors import UsageError
 from hub.settings import Settings
 from hub.streams.carrier import Carrier
 from hub.streams.reader import Reader
@@ -64,11 +65,17 @@ class _QuietServer(uvicorn.Server):
 async def serving(
     settings: Settings, readers: Sequence[Reader] = (), reference: Reference | None = None
 ) -> AsyncIterator[int | None]:
-    """Serve it on HUB_HEALTH_PORT while the block lasts; the port, None where the setting is."""
+    """Serve it on HUB_HEALTH_PORT while the block lasts; the port, None if unset. UsageError: it is taken."""
     if settings.health_port is None:
         yield None
         return
-    listener = socket.create_server((settings.health_host, settings.health_port))
+    try:
+        listener = socket.create_server((settings.health_host, settings.health_port))
+    except OSError as problem:
+        raise UsageError(
+            f"cannot listen at {settings.health_host}:{settings.health_port} ({problem.strerror}). "
+            "Set HUB_HEALTH_PORT to a free port of this machine, HUB_HEALTH_HOST to an address of it."
+        ) from problem
     config = uvicorn.Config(health_app(readers, reference), log_config=None, access_log=False, lifespan="off")
     server = _QuietServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -30,6 +30,7 @@ from hub.domain import events as e
 from hub.domain.identifiers import NATIONAL, RegionCode, is_record_id, looks_like_identity
 from hub.domain.reference import Reference, Tenant
 from hub.streams.connection import Connection
+from hub.streams.folds import IDENTITY_KEY
 from hub.streams.machine import rfc3339
 from hub.streams.metrics import DEAD_LETTERS, EVENTS
 from hub.streams.producer import Record
@@ -39,7 +40,6 @@ STAGE_DEAD_LETTERS: Final = 0
 STAGE_REGIONS: Final = 1
 STAGE_IDENTITY: Final = 2
 STAGE_NATIONAL: Final = 3
-IDENTITY_KEY: Final = b"identity"
 ERROR_PREFIX: Final = "__streams.errors."
 _SETTLED: Final = type_name(e.RecordSettled).encode()
 _TAKEN_OVER: Final = type_name(e.RecordsTakenOver).encode()

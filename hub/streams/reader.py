@@ -215,6 +215,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
             self.ready = True
 
     async def _forget(self) -> None:
+        for partition in self._loaded:  # whoever has it next tells of it
+            LAG.remove(self.job.name, partition.topic, str(partition.partition))
         self._loaded.clear()
         self.ready = False
         await self.job.drop()

@@ -13,6 +13,7 @@ that asks to be left alone is left alone.
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -44,12 +45,13 @@ from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.health import serving
 from hub.streams.metrics import EVENTS
 from hub.streams.offset_notes import noted, ranges_of, without
+from hub.streams.producer import Publisher, Record
 
 TOLD: Final = (AllocationStated, ClientStatusChanged)
 POLL_S: Final = 2.0
-PUSH_MAX: Final = 25
-"""Statements between two commits. A tool may take ATTEMPT_S for each, and whoever does not poll for five minutes loses
-its place in the group: with all that one fetch brings it would tell the same ones for ever."""
+PUSH_MAX, PUSH_S = 25, 200.0
+"""Statements, and seconds, between two commits. Whoever does not poll for five minutes loses its place in the group,
+and would tell the same ones for ever; all attempts at one statement may take over a minute of them."""
 ATTEMPTS: Final = 6
 """Then the connector ends with nothing acknowledged, and is started again by its supervisor."""
 WAIT_FIRST_S: Final = 0.2
@@ -66,6 +68,7 @@ class _Notes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
     def __init__(self, connection: Connection, group: str) -> None:
         self._connection, self._group = connection, group
         self._held: dict[TopicPartition, str] | None = None
+        self.rebalances = 0
 
     async def of(self, place: TopicPartition) -> str:
         if self._held is None:
@@ -78,9 +81,10 @@ class _Notes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publi
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         self._held = None
+        self.rebalances += 1
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        self._held = None
+        self.on_partitions_assigned(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,42 +146,51 @@ class Bridge:
         records, cursor = await _insisting(lambda: self.tool.page(kind))
         if not records:
             return 0
-        sent = []
-        for raw in records:
-            event = read(raw)
-            if isinstance(event, Refused):
-                EVENTS.labels(f"waitlist-{kind}", "refused").inc()
-                await self._tell_back(kind, event)
-                continue
-            key, value = packed(event)
-            sent.append(await producer.send(inbox(tenant), value, key))
-            EVENTS.labels(f"waitlist-{kind}", "sent").inc()
-        await asyncio.gather(*sent)
-        await _insisting(lambda: self.tool.tell("received", {"kind": kind, "cursor": cursor}))
+        events = [read(raw) for raw in records]
+        refused = [event for event in events if isinstance(event, Refused)]
+        sound = [Record(*packed(event)) for event in events if not isinstance(event, Refused)]
+        if sound:
+            await Publisher(producer).publish(TopicPartition(inbox(tenant), 0), sound)
+        EVENTS.labels(f"waitlist-{kind}", "sent").inc(len(sound))
+        for one in refused:
+            EVENTS.labels(f"waitlist-{kind}", "refused").inc()
+            await self._tell_back(kind, one)
+        await self._patiently("received", {"kind": kind, "cursor": cursor})
         return len(records)
 
     async def _tell_back(self, kind: str, refused: Refused) -> None:
         body = {"kind": kind, "id": refused.id, "pointer": refused.pointer, "expected": refused.expected}
         try:
-            await _insisting(lambda: self.tool.tell("refused", body))
+            await self._patiently("refused", body)
         except ToolRefused:  # it does not want to hear; the record is counted, and those behind it go on
             EVENTS.labels(f"waitlist-{kind}", "refusal_untold").inc()
 
+    async def _patiently(self, kind: str, body: dict[str, Any]) -> None:
+        """Tell, after every pause that the tool asks for: a page begun anew might never be told whole."""
+        while True:
+            try:
+                return await _insisting(lambda: self.tool.tell(kind, body))
+            except ToolBusy as busy:
+                await asyncio.sleep(min(busy.pause_s, BUSY_MAX_S))
+
     async def _push(self, consumer: AIOKafkaConsumer, notes: _Notes) -> int:
-        """What the hub said since, one after the other. Whatever ends it, what the tool has is committed."""
+        """What the hub said since, one after the other. Whatever ends it, what the tool has is committed; but for what
+        a rebalance has put back to where it was committed before: what was noted since is forgotten, so it comes again.
+        """
         polled = await consumer.getmany(timeout_ms=200, max_records=PUSH_MAX)
-        done: dict[TopicPartition, int] = {}
+        until, rebalances = time.monotonic() + PUSH_S, notes.rebalances
+        done = {place: records[0].offset for place, records in polled.items()}
         try:
             for place, records in polled.items():
                 for record in records:
+                    if time.monotonic() >= until:
+                        break
                     await self._tell(place, record, notes)
                     done[place] = record.offset + 1
-        except ToolBusy:
-            for place, records in polled.items():
-                consumer.seek(place, done.get(place, records[0].offset))
-            raise
         finally:
-            if done:
+            if done and notes.rebalances == rebalances:
+                for place, end in done.items():
+                    consumer.seek(place, end)
                 await consumer.commit({place: (end, await notes.of(place)) for place, end in done.items()})
         return sum(len(records) for records in polled.values())
 
@@ -205,14 +218,14 @@ class Bridge:
         committed, whatever ends it; `due` keeps what is still to be told, and is empty after the last."""
         for place in [place for place, note in due.items() if not note or place not in consumer.assignment()]:
             del due[place]
-        told, seen = 0, set()
+        told, seen, until = 0, set(), time.monotonic() + PUSH_S
         try:
             async with reading(self.connection) as reader:
                 async for record in read_to_end(reader, {place: ranges_of(due[place])[0][0] for place in due}):
                     place = TopicPartition(record.topic, record.partition)
                     if not any(first <= record.offset <= last for first, last in ranges_of(due[place])):
                         continue
-                    if told == PUSH_MAX:
+                    if told == PUSH_MAX or time.monotonic() >= until:
                         return
                     held = await self._tell(place, record, notes)
                     await self._pass(place, record.offset, notes, due)

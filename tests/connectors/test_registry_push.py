@@ -1,6 +1,7 @@
 """The lock in somebody else's registry: the same ids, or none."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -118,6 +119,26 @@ def test_nobody_there_is_said_without_the_password() -> None:
     assert "secret-word" not in str(told.value)
     with pytest.raises(UsageError, match="no http or https address"):
         push(registry(), "ftp://registry")
+
+
+@pytest.mark.parametrize(
+    "said", [b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.0 200 OK\r\n\r\n{}", b"HTTP/1.0 200 OK\r\n\r\n[1]"]
+)
+def test_whoever_is_there_but_is_no_registry_is_told_apart(said: bytes) -> None:
+    """Another service on that port, or another page of that site."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        answering = threading.Thread(target=_answer_once, args=(listener, said))
+        answering.start()
+        with pytest.raises(WorldUnavailable, match="does not answer as one"):
+            push(registry(), f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        answering.join()
+
+
+def _answer_once(listener: socket.socket, said: bytes) -> None:
+    caller, _ = listener.accept()
+    with caller:
+        caller.recv(65_536)
+        caller.sendall(said)
 
 
 @pytest.mark.parametrize("host", ["registry.example", "10.0.0.1", "127.0.0.1.registry.example"])

@@ -17,6 +17,7 @@ from hub.contracts.catalogue import INPUT_KINDS
 from hub.contracts.schemas import registry
 from hub.domain import events as e
 from hub.domain.identity import Block, Identity
+from hub.errors import ContractError
 from tests.contracts.examples import ALL, example
 
 VALID = codec.encode(example(e.RegistrationSubmitted))
@@ -59,6 +60,12 @@ def test_bytes_that_are_no_input_are_refused_with_a_code(code: str, data: bytes 
     with pytest.raises(codec.Unreadable) as refused:
         codec.decode_input(data, INPUT_KINDS)
     assert refused.value.code == code
+
+
+def test_a_release_that_is_older_than_the_hub_says_so() -> None:
+    """A vendor looks at its receipts with the program that it once got."""
+    with pytest.raises(ContractError, match=r"a record of schema 65535, which .* of this release lacks"):
+        codec.decode(b"\x00\x00\x00\xff\xff")
 
 
 def test_an_enum_index_below_zero_is_not_taken_for_the_last_symbol() -> None:

@@ -188,8 +188,10 @@ def test_a_day_that_the_clock_missed_is_told(world: World) -> None:
 
 def test_a_record_of_a_schema_that_this_release_lacks_is_told(world: World) -> None:
     """A newer intake writes what an older fold cannot read."""
-    world.write(catalogue.REGION_LOG, b"KSV-01", b"\x00\x00\x00\xff\xff")
-    assert "schema 65535" in world.found()[Kind.SCHEMA_UNKNOWN]
+    for topic in (catalogue.REGION_LOG, "out.days.clock"):
+        world.write(topic, b"KSV-01", b"\x00\x00\x00\xff\xff")
+    told = [one.what for one in examine(world.stack) if one.kind is Kind.SCHEMA_UNKNOWN]
+    assert [what.partition(" holds records of schema 65535")[0] for what in told] == ["out.days.clock", "region-log"]
 
 
 def test_redis_that_is_away_is_told_and_one_that_is_there_is_asked_its_version(world: World, valkey: Valkey) -> None:
@@ -197,6 +199,7 @@ def test_redis_that_is_away_is_told_and_one_that_is_there_is_asked_its_version(w
     [port] = free_ports(1)
     found = world.found(redis_url=f"redis://user:secret@127.0.0.1:{port}/0")
     assert found[Kind.REDIS_UNREACHABLE] == "Redis does not answer (ConnectionError)"
+    assert world.found(redis_url="127.0.0.1:6379")[Kind.REDIS_UNREACHABLE] == "Redis does not answer (ValueError)"
     assert not {Kind.REDIS_UNREACHABLE, Kind.REDIS_TOO_OLD} & world.found(redis_url=valkey.url("root")).keys()
 
 

@@ -117,6 +117,10 @@ def test_a_file_holds_one_event_a_line_or_a_list(tmp_path: Path) -> None:
     [
         (b'{"type": "CareEnded", "record_id": "a", "version": NaN}', "line 1: found a value that JSON has not"),
         (b'{"type": "CareEnded", "record_id": "\\ud800"}', "line 1: found a value that JSON has not"),
+        (
+            json.dumps({**REGISTRATION, "version": 2**63}).encode(),
+            "line 1: found a number that takes more than 64 bits",
+        ),
         (b'{"type": "CareEnded", "record_id": ' + b"[" * 100_000, "line 1: found brackets in brackets without end"),
         (b"[" * 100_000, "found brackets in brackets without end"),
         (b"[{]", "found no JSON"),

@@ -4,18 +4,22 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 from confluent_kafka.admin import NewTopic
+from prometheus_client import REGISTRY
 
 from hub.bench import counting
 from hub.bench.counting import log_record
 from hub.contracts.codec import decode
 from hub.errors import PartitionCountChanged, WorldUnavailable
 from hub.local.kafka import KafkaCluster
+from hub.streams import carrier
 from hub.streams.carrier import REWRITTEN_MS, Part, position_of
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.crash import EXIT_CRASH_POINT, CrashPoint
@@ -112,6 +116,38 @@ async def test_parts_that_nothing_changes_are_written_again_before_they_expire(
     await assert_folded_once(connection, topics, 1001)
 
 
+async def test_without_a_snapshot_the_facts_are_read_backwards_until_each_region_has_appeared(
+    connection: Connection, topics: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that was ever published would not be read in the time that a load may take, at any of its starts."""
+    monkeypatch.setattr(carrier, "TAIL_FIRST", 10)
+    read: Counter[int] = Counter()
+
+    async def counted(*asked: Any) -> AsyncIterator[ConsumerRecord]:
+        async for record in read_to_end(*asked):
+            read[record.partition] += 1
+            yield record
+
+    monkeypatch.setattr(carrier, "read_to_end", counted)
+    publisher = Publisher(connection.producer())
+    await connection.start(publisher.producer)
+    for partition, first in ((0, b"NL"), (1, b"KSV-02")):  # of NL nothing but its first fact
+        keys = [first, *[b"KSV-0%d" % (partition + 1)] * 499]
+        facts = [Record(key, b"", [("ce_hubpos", b"%d/%d/0" % (partition, n))]) for n, key in enumerate(keys)]
+        await publisher.publish(TopicPartition(f"{topics}.facts", partition), facts)
+    await publisher.producer.stop()
+    fold = counting.fold(f"{topics}.log", f"{topics}.facts", f"{topics}.snapshots")
+    parts = [
+        Part(fold, fold.machine(REFERENCE, n), TopicPartition(fold.log_topic, n), connection, topics)
+        for n in range(PARTITIONS)
+    ]
+    async with reading(connection) as lone:
+        await carrier._load_published(lone, parts)
+    assert [part.machine.published for part in parts] == [{"NL": (0, 0), "KSV-01": (499, 0)}, {"KSV-02": (499, 0)}]
+    assert [part.machine.facts_offset for part in parts] == [500, 500]
+    assert read == {0: 10 + 100 + 500, 1: 10}
+
+
 @pytest.mark.parametrize("point", [*list(CrashPoint)[:4], CrashPoint.DURING_LOAD])
 async def test_a_death_at_the_worst_moment_loses_nothing_and_doubles_nothing(
     connection: Connection, topics: str, point: CrashPoint
@@ -146,6 +182,19 @@ async def test_partitions_that_move_between_workers_are_folded_once(connection: 
     await assert_folded_once(connection, topics, 3000)
 
 
+async def test_what_a_worker_measured_of_a_partition_goes_with_it(connection: Connection, topics: str) -> None:
+    """Else it would tell for ever of a lag, or of a stopped region, that are another worker's by now."""
+    await write_log(connection, topics, range(10))
+    await fold_everything(counting_reader(topics, connection))
+    told = {
+        (metric.name, sample.labels.get("topic"))
+        for metric in REGISTRY.collect()
+        for sample in metric.samples
+        if sample.labels.get("role") == "counting"
+    }
+    assert not {("hub_consumer_lag", f"{topics}.log"), ("hub_stopped_regions", None)} & told
+
+
 async def test_a_changed_partition_count_is_refused(cluster: KafkaCluster, connection: Connection, stem: str) -> None:
     """A region would stand on another partition than its history."""
     create(cluster, stem, PARTITIONS + 1)
@@ -171,9 +220,10 @@ async def test_a_wrong_password_is_called_by_its_name(cluster: KafkaCluster, con
             pass
 
 
-async def test_nobody_listening_is_called_by_its_name() -> None:
-    """And is not mistaken for a wrong password."""
-    nobody = Connection("127.0.0.1:1", "admin", "x")
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nobody.invalid", "[::1]:1"])
+async def test_nobody_listening_is_called_by_its_name(address: str) -> None:
+    """And is not mistaken for a wrong password; a port that nobody gave is Kafka's own."""
+    nobody = Connection(address, "admin", "x")
     with pytest.raises(WorldUnavailable, match="does not answer"):
         async with reading(nobody):
             pass

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from aiokafka import TopicPartition
-from confluent_kafka import KafkaException
+from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import NewTopic
 
 from hub.connectors.waitlist_tool import Tool, ToolRefused
@@ -25,10 +26,11 @@ from hub.domain import events as e
 from hub.domain.facts import AllocationStated
 from hub.domain.identifiers import RecordId, TenantId
 from hub.domain.words import DeclaredColour
-from hub.errors import UsageError
+from hub.errors import UsageError, WorldUnavailable
 from hub.local.kafka import KafkaCluster
 from hub.local.offsets import committed, ends
 from hub.settings import Settings
+from hub.streams import waitlist
 from hub.streams.connection import Connection, read_to_end, reading
 from hub.streams.producer import Publisher, Record
 from hub.streams.waitlist import PUSH_MAX, Bridge, connect
@@ -76,6 +78,11 @@ class SmallTool:
     asked_s: list[float] = field(default_factory=list)
     silent: str = ""
     """The client about whom it gives no answer."""
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    gated: str = ""
+    """The client about whom it answers when `gate` is open, and then wants a pause first."""
+    allows: int = 1_000_000
+    """How much it may be told before it wants a pause of `PAUSE_S`, again and again."""
 
     def app(self) -> web.Application:
         """The server."""
@@ -96,11 +103,17 @@ class SmallTool:
             return web.Response(status=503)
         kind, body = request.match_info["kind"], await request.json()
         self.asked_s.append(time.monotonic())
+        if len(self.asked_s) % (self.allows + 1) == 0:
+            return web.Response(status=429, headers={"Retry-After": str(PAUSE_S)})
         if self.busy:
             self.busy -= 1
             return web.Response(status=429, headers={"Retry-After": str(PAUSE_S)})
         if self.deaf and kind == "refused":
             return web.Response(status=400)
+        if body.get("client") == self.gated:
+            self.gated = ""
+            await self.gate.wait()
+            return web.Response(status=429, headers={"Retry-After": str(PAUSE_S)})
         if body.get("client") == self.silent:
             await asyncio.sleep(3600)
         if body.get("client") in self.refuses:
@@ -298,20 +311,22 @@ async def test_a_statement_that_the_tool_refuses_stops_nobody_and_can_be_told_ag
     assert clients() == ["w1", "w3", "w4", "w5", "w2"]
 
 
+@pytest.mark.parametrize(("seconds", "statements"), [(waitlist.PUSH_S, PUSH_MAX), (0.001, 1)])
 async def test_what_a_slow_tool_was_told_of_a_long_queue_is_committed_on_the_way(
-    cluster: KafkaCluster, connection: Connection
+    cluster: KafkaCluster, connection: Connection, monkeypatch: pytest.MonkeyPatch, seconds: float, statements: int
 ) -> None:
     """Whoever polls only after the whole queue loses its place meanwhile, and begins again at the same statement."""
+    monkeypatch.setattr(waitlist, "PUSH_S", seconds)
     place, group = (catalogue.out_topic("allocations", SECOND), 0), catalogue.connector_group(SECOND)
     admin = cluster.admin()
     await stated(cluster, connection)
     before = ends(admin, [place])[place]
-    tool = SmallTool(silent="q99")
-    await stated(cluster, connection, *(f"q{number}" for number in range(100)))
+    tool = SmallTool(silent=f"q{statements}")
+    await stated(cluster, connection, *(f"q{number}" for number in range(statements + 1)))
 
     async def some() -> bool:
         with suppress(KafkaException):  # of a group that nobody has joined yet
-            return committed(admin, group).get(place, 0) >= before + PUSH_MAX
+            return committed(admin, group).get(place, 0) >= before + statements
         return False
 
     async with running(tool, connection, SECOND):
@@ -332,6 +347,36 @@ async def test_what_a_slow_tool_was_told_again_of_many_leaves_the_note_on_the_wa
     tool = SmallTool(refuses=("r3",), silent=refused[-1])
     async with running(tool, connection, SECOND, again=True):
         await note_is(connection, f"{first + 3},{last - 1}-{last}")
+    async with running(SmallTool(), connection, SECOND, again=True):
+        await note_is(connection, "")
+
+
+async def test_what_was_refused_is_noted_though_the_places_are_dealt_anew_meanwhile(
+    cluster: KafkaCluster, connection: Connection
+) -> None:
+    """What had not been committed yet is told again, so that it is refused again."""
+    place, group = (catalogue.out_topic("allocations", SECOND), 0), catalogue.connector_group(SECOND)
+    await stated(cluster, connection)
+    first = ends(admin := cluster.admin(), [place])[place]
+    await stated(cluster, connection, "n1", "n2", "n3")
+    tool = SmallTool(refuses=("n1",), gated="n2")
+
+    async def settled(many: int) -> bool:
+        [asked] = admin.describe_consumer_groups([group]).values()
+        told = await asyncio.to_thread(asked.result, 20)
+        return told.state is ConsumerGroupState.STABLE and len(told.members) == many
+
+    async with running(tool, connection, SECOND):
+        await until(lambda: not tool.gated)
+        other = connection.group_consumer(group, [place[0]])
+        other.subscribe([place[0]])
+        await connection.start(other)
+        await until(partial(settled, 2))
+        await other.stop()
+        await until(partial(settled, 1))
+        tool.gate.set()
+        await until(lambda: any(body["client"] == "n3" for body in tool.of("allocations")))
+        await note_is(connection, f"{first}")
     async with running(SmallTool(), connection, SECOND, again=True):
         await note_is(connection, "")
 
@@ -366,6 +411,34 @@ async def test_a_tool_that_will_not_hear_what_is_wrong_with_a_record_still_gets_
     async with running(tool, connection, SECOND):
         await until(lambda: len(tool.of("received")) == 1)
     assert [event.record_id for event in await read(connection, catalogue.inbox(SECOND))] == ["w9"]
+
+
+async def test_a_page_of_which_a_tool_hears_little_at_a_time_is_told_back_once_and_taken_once(
+    cluster: KafkaCluster, connection: Connection
+) -> None:
+    """Begun anew after every pause, it would never be told whole, and its sound records would come again each time."""
+    await stated(cluster, connection)
+    tool = SmallTool(allows=2)
+    wrong = [{"id": f"x{number}", **CLIENT, "pc4": "nowhere"} for number in range(3)]
+    tool.pages["clients"] = [{"id": "w10", **CLIENT}, *wrong]
+    before = len(await read(connection, catalogue.inbox(SECOND)))
+    async with running(tool, connection, SECOND):
+        await until(lambda: len(tool.of("received")) == 1)
+    assert [one["id"] for one in tool.of("refused")] == ["x0", "x1", "x2"]
+    assert [event.record_id for event in (await read(connection, catalogue.inbox(SECOND)))[before:]] == ["w10"]
+
+
+async def test_an_inbox_that_will_not_have_a_page_ends_the_connector_with_words(
+    cluster: KafkaCluster, connection: Connection
+) -> None:
+    """The page is not acknowledged."""
+    tool = SmallTool()
+    tool.pages["clients"] = [{"id": "w1", **CLIENT}]
+    nobody = TenantId("list-without-inbox")
+    async with TestServer(tool.app(), host="127.0.0.1") as server, aiohttp.ClientSession() as session:
+        with pytest.raises(WorldUnavailable, match=f"inbox.{nobody}"):
+            await Bridge(Tool(str(server.make_url("")), "secret", session), nobody, connection).run()
+    assert tool.of("received") == []
 
 
 async def test_a_connector_that_is_told_to_stop_leaves_in_order(cluster: KafkaCluster, tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def spelled_by_another_client(name: bytes, mark: str) -> Iterator[None]:
 
 
 async def test_whatever_a_record_is_made_of_the_ones_behind_it_are_taken(door: Door) -> None:
-    """No key, a huge key, headers without value, header names that are no text: none of it may stop intake."""
+    """No key, a huge key, headers without value, names that are no text, a long one too: nothing stops intake."""
     good = encode(REGISTRATION)
     own = Connection(door.kafka.tenant_bootstrap, "pkg-b", door.passwords["pkg-b"], limits=LIMITS)
     publisher = Publisher(own.producer())
@@ -216,6 +216,8 @@ async def test_whatever_a_record_is_made_of_the_ones_behind_it_are_taken(door: D
     await publisher.publish(inbox, [Record(b"k" * 900_000, b"too much of a key")])
     with spelled_by_another_client(b"\xff\xfe\x80\xc3", "ZQZQ"):
         await publisher.publish(inbox, [Record(b"k", b"no avro", [("ZQZQ", b"1")])])
+    with spelled_by_another_client(b"\xff" * 400_000, "Z" * 400_000):
+        await publisher.publish(inbox, [Record(b"k", b"no avro", [("Z" * 400_000, b"1")])])
     await publisher.publish(inbox, [Record(b"k", None)])
     await publisher.producer.stop()
     door.send("pkg-b", "inbox.pkg-b", b"no avro", headers=[("empty", None), ("binary", b"\xff")])
@@ -224,14 +226,16 @@ async def test_whatever_a_record_is_made_of_the_ones_behind_it_are_taken(door: D
         await take_in(door)
     finally:
         fetcher.MemoryRecords = header_names.STRICT
-    kinds = ["RegistrationSubmitted", *["InputRefused"] * 4, "RegistrationSubmitted"]
+    kinds = ["RegistrationSubmitted", *["InputRefused"] * 5, "RegistrationSubmitted"]
     sources = [f"inbox.pkg-b/{offset}" for offset in range(first, last + 1)]
     assert await logged(door, set(sources)) == dict(zip(sources, kinds, strict=True))
     letters = await dead_letters(door, "pkg-b")
-    assert [letters[source].value for source in sources[1:-1]] == [b"too much of a key", b"no avro", None, b"no avro"]
+    values = [b"too much of a key", b"no avro", b"no avro", None, b"no avro"]
+    assert [letters[source].value for source in sources[1:-1]] == values
     assert len(letters[sources[1]].key) == 900_000
-    assert dict(letters[sources[2]].headers)[r"\xff\xfe\x80\xc3"] == b"1"
-    assert dict(letters[sources[4]].headers)["binary"] == b"\xff"
+    assert dict(letters[sources[2]].headers)["????"] == b"1"
+    assert dict(letters[sources[3]].headers)["?" * 400_000] == b"1"
+    assert dict(letters[sources[5]].headers)["binary"] == b"\xff"
 
 
 async def test_a_dead_letter_says_why_and_where_and_keeps_the_bytes(door: Door) -> None:
