@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from hub.domain.events import RecordRef, RegistrationSubmitted
-from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzovi
+from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzovi, month_of
 from hub.domain.load_forecast import Born, CareNorm, Counting, Due, RegistrationLoad
 from hub.domain.shards import SHARDS_MAX, Shards
 from hub.domain.words import CareEndReason, IndicationProtocol, RecordKind, RegistrationStatus
@@ -170,6 +170,21 @@ def load_of(row: RegistrationRow | None) -> RegistrationLoad | None:
 def delivered_key(provider: str, month: int) -> str:
     """Key of a provider's delivered care of one month."""
     return f"{provider}|{month}"
+
+
+def count_delivered(delivered: Shards[DeliveredRow], care: CareRow, sign: int) -> None:
+    """Add what one care record says to its provider's month of birth, or take it off again."""
+    key = delivered_key(care.provider, month_of(care.born_on))
+    row = delivered.get(key) or DeliveredRow()
+    delivered.put(
+        key,
+        DeliveredRow(
+            row.employed_minutes + sign * care.employed_minutes,
+            row.self_employed_minutes + sign * care.self_employed_minutes,
+            row.physical_minutes + sign * care.physical_minutes,
+            row.clients + sign,
+        ),
+    )
 
 
 def ref_of(row: RegistrationRow, region: RegionCode) -> RecordRef:
