@@ -76,8 +76,9 @@ class RegistrationRow(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def delivered_minutes(self) -> int:
-        """What counts of the care delivered: digital care for at most 6 hours (rule 11)."""
-        return self.physical_minutes + min(self.digital_minutes, DIGITAL_MINUTES_MAX)
+        """What counts of the care delivered: digital care replaces at most 6 hours and extends nothing (rule 11)."""
+        replaced = max(0, self.indicated_minutes - self.physical_minutes)
+        return self.physical_minutes + min(self.digital_minutes, DIGITAL_MINUTES_MAX, replaced)
 
 
 class CareRow(msgspec.Struct, frozen=True, array_like=True):
