@@ -147,9 +147,12 @@ def adopt_plan(case: Case, event: e.RegionPlanAdopted) -> Verdict:
         return Verdict("invalid_plan", f"/plan{faults[0].pointer}")
     if leads and sorted(plan.lead_insurers) != sorted(leads):
         return Verdict("invalid_plan", "/plan/lead_insurers")
-    if len(case.state.plans.plans) >= PLANS_MAX:
+    book = case.state.plans
+    if len(book.plans) >= PLANS_MAX and case.today is not None:
+        book = book.without_past(case.today)
+    if len(book.plans) >= PLANS_MAX:
         return TOO_MANY
-    case.state.plans = case.state.plans.adopted(plan)
+    case.state.plans = book.adopted(plan)
     return APPLIED
 
 
