@@ -321,3 +321,11 @@ def named_plan(*measures: str) -> RegionPlan:
 def concurrences(plan: RegionPlan) -> tuple[tuple[RecordId, int, Uzovi, date], ...]:
     """Both lead insurers concurred long ago."""
     return tuple((plan.plan_id, plan.version, insurer, date(2026, 1, 1)) for insurer in plan.lead_insurers)
+
+
+def test_a_declaration_of_a_day_to_come_gets_as_old_as_any_other() -> None:
+    """A mistaken year must not keep it fresh, nor before what is declared afterwards (rule 17)."""
+    world = region((ROOS, 100))
+    world.given(capacity(ROOS, hours=900, version=2, declared_on=date(2062, 3, 2)), ALFA)
+    (held,) = world.state.forecast.capacities.declarations(ROOS)
+    assert held.declared_on == DAY_1
