@@ -68,7 +68,8 @@ def list_waiting_client(case: Case, event: e.WaitingClientListed) -> Verdict:
         case.client_statuses[key] = ClientStatus.OFF_THE_LIST
     elif row.status_told in (None, ClientStatus.OFF_THE_LIST):
         case.client_statuses[key] = ClientStatus.WAITING
-    outcome = SettledOutcome.ACTIVE if row.listed else SettledOutcome.CLOSED
+    # Who was placed is still looked for among registrations: by the link she counts as allocated, not as an own client.
+    outcome = SettledOutcome.ACTIVE if row.listed or row.placed_by is not None else SettledOutcome.CLOSED
     case.settle(ref_of_waiting(row, case.region), outcome, row.due)
     if row.listed:
         place_at_once(case, key)

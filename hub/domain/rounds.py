@@ -128,11 +128,14 @@ def standings(case: Case, month: Month) -> list[Standing]:
 
 
 def shares_of(case: Case, month: Month, members: Iterable[Standing]) -> Shares:
-    """The pool of a month, shared out: the care owed to everybody on the list, placed already or not."""
+    """The pool of a month, shared out: the care owed to everybody on the list, placed already or not.
+
+    Whom the tool took off the list since she was placed is part of it, as her minutes are of what is allocated.
+    """
     pool = sum(
         client_minutes(case, row)
         for _, row in case.state.waiting.unordered()
-        if row.listed and not row.moved and month_of(row.due) == month and (not row.linked or row.placed_by is not None)
+        if not row.moved and month_of(row.due) == month and (row.placed_by or (row.listed and not row.linked))
     )
     return share_out(members, pool, case.state.plan.share_rules())
 

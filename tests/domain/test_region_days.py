@@ -41,6 +41,7 @@ from hub.domain.words import (
     Mediator,
     RemovalReason,
     StatementAudience,
+    WaitingStatus,
 )
 from tests.domain.region_world import (
     ALFA,
@@ -394,8 +395,12 @@ def test_capacity_and_rooms_are_stated_daily_where_they_changed() -> None:
     assert all(fact.clients == 0 or fact.clients >= 5 for fact in of_type(world.facts, RegionCapacityStated))
 
 
-def test_at_month_close_each_provider_insurer_and_coordinator_gets_its_lines() -> None:
-    """A package sees its own line; totals only where four providers hide each other (DESIGN "Privacy")."""
+@pytest.mark.parametrize("listed", [True, False])
+def test_at_month_close_each_provider_insurer_and_coordinator_gets_its_lines(listed: bool) -> None:
+    """A package sees its own line; totals only where four providers hide each other (DESIGN "Privacy").
+
+    The pool is the same whether or not the tool took her off the list once she was placed.
+    """
     world = region((ROOS, ALFA, 500), (LINDE, BETA, 500))
     world.given(declares(DeclaredColour.RED), KSV)
     world.given(waiting(due_date=day(6)), LIST)
@@ -405,6 +410,9 @@ def test_at_month_close_each_provider_insurer_and_coordinator_gets_its_lines() -
         answer=AllocationAnswer.ACCEPTED,
     )  # fmt: skip
     world.given(accepted, KSV)
+    if not listed:
+        gone = waiting(version=2, status=WaitingStatus.REMOVED, removal_reason=RemovalReason.PLACED, due_date=day(6))
+        world.given(gone, LIST)
     assert of_type(world.lives_until(date(2026, 3, 31)), FairShareStated) == []
     lines = of_type(world.lives_until(date(2026, 4, 1)), FairShareStated)
     assert {line.month for line in lines} == {"2026-03"}
@@ -416,6 +424,7 @@ def test_at_month_close_each_provider_insurer_and_coordinator_gets_its_lines() -
     assert {line.provider: line.accepted_minutes for line in coordinator} == {
         ROOS: 1440 if row.provider == ROOS else 0, LINDE: 1440 if row.provider == LINDE else 0,
     }  # fmt: skip
+    assert world.state.waiting.values()[0].listed is listed
     assert sum(line.carry_minutes for line in coordinator) == 0, "what one bears above its share, the other is short of"
     assert {line.recipient for line in lines} == {ALFA, BETA, INS_1, KSV}
 
