@@ -25,6 +25,7 @@ from hub.domain.fair_share import (
     low_run_after,
 )
 from hub.domain.findings import Ground, open_finding
+from hub.domain.guideline_check import granted_minutes
 from hub.domain.identifiers import Agb, Month, TenantId, month_of, month_text
 from hub.domain.registrations import DeliveredRow, delivered_key
 from hub.domain.rounds import shares_of, standings
@@ -117,14 +118,16 @@ def _not_taken(case: Case, month: Month) -> dict[Agb, list[ProposalRow]]:
 
 def _given(case: Case, month: Month) -> dict[Agb, _Given]:
     """By provider what clients born in the month got. Sums, so the order of the rows does not matter."""
-    guideline = case.state.supply.guideline_of(month)
+    guideline, plan = case.state.supply.guideline_of(month), case.state.plan
     found: dict[Agb, _Given] = {}
     for _, row in case.state.registrations.unordered():
         if row.born_on is None or month_of(row.born_on) != month:
             continue
-        above = 0 if guideline is None else max(0, row.delivered_minutes - guideline.minutes)
-        ended = row.end_reason is CareEndReason.COMPLETED
-        at_floor = ended and row.delivered_minutes <= case.state.plan.minimal_minutes(row.born_on)
+        floor = granted_minutes(plan, row, month, plan.floor_minutes(row.born_on, klim=row.klim))
+        at_floor = row.end_reason is CareEndReason.COMPLETED and row.delivered_minutes <= floor
+        above = 0
+        if guideline is not None:
+            above = max(0, row.delivered_minutes - granted_minutes(plan, row, month, guideline.minutes))
         so_far = found.get(row.provider, _NOTHING_GIVEN)
         found[row.provider] = _Given(so_far.above_guideline_minutes + above, so_far.scaled_to_floor or at_floor)
     return found

@@ -485,10 +485,10 @@ def test_the_ledger_counts_what_a_provider_did_not_take_and_what_it_gave_above_t
         answer=AllocationAnswer.DECLINED, reason=DeclineReason.NO_ROOM,
     )  # fmt: skip
     world.given(declined, tenant)
-    world.given(registration("r1", due_date=DAY_1), ALFA)
-    world.given(care("c1", physical_minutes=45 * 60), ALFA)
-    world.given(registration("r2", provider=LINDE, due_date=DAY_1), BETA)
-    world.given(care("c2", provider=LINDE, registration_id=RecordId("r2")), BETA)
+    world.given(registration("r1", due_date=DAY_1, partus_assistance=True), ALFA)
+    world.given(care("c1", physical_minutes=(45 + 6) * 60), ALFA)
+    world.given(registration("r2", provider=LINDE, due_date=DAY_1, partus_assistance=True), BETA)
+    world.given(care("c2", provider=LINDE, registration_id=RecordId("r2"), physical_minutes=(24 + 6) * 60), BETA)
     world.given(ended("x2", provider=LINDE, registration_id=RecordId("r2")), BETA)
     lines = of_type(world.lives_until(date(2026, 4, 1)), FairShareStated)
     of = {line.provider: line for line in lines if line.recipient == KSV}
