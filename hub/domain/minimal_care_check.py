@@ -11,7 +11,7 @@ from hub.domain.findings import Ground, open_finding
 from hub.domain.identifiers import Agb
 from hub.domain.registrations import RegistrationRow, Standing
 from hub.domain.waiting_list import WaitingRow
-from hub.domain.words import FindingCode, RemovalReason
+from hub.domain.words import CareEndReason, FindingCode, RemovalReason
 
 CLAUSE = "S1 rule 5"
 REPORTING_DAYS = 7
@@ -49,7 +49,8 @@ def check_minimal_care(case: Case, today: date) -> bool:
 
 
 def _verdict_of_registration(case: Case, row: RegistrationRow, today: date, window_days: int) -> Missed:
-    if row.standing in (Standing.WITHDRAWN, Standing.TRANSFERRED, Standing.MOVED) and not row.delivered_minutes:
+    left = row.standing in (Standing.WITHDRAWN, Standing.TRANSFERRED, Standing.MOVED)
+    if (left or row.end_reason is CareEndReason.OTHER_PROVIDER) and not row.delivered_minutes:
         return Missed.EXCLUDED
     norms = case.state.plan.norms
     floor = case.state.plan.floor_minutes(row.born_on or row.due, klim=row.klim)

@@ -320,6 +320,14 @@ def test_black_is_found_afterwards(
     assert alerts == ({HERE} if missed else set()), "an alert never names a client"
 
 
+def test_who_went_to_another_provider_before_any_care_is_not_missed_here() -> None:
+    """She is that provider's client; with some care given she counts (above)."""
+    world = region((ROOS, ALFA, 5000))
+    world.given(registration(due_date=day(3)), ALFA)
+    world.given(ended(reason=CareEndReason.OTHER_PROVIDER, ended_on=day(1)), ALFA)
+    assert findings(world.lives_until(day(40)), FindingCode.BELOW_MINIMAL_CARE) == []
+
+
 @pytest.mark.parametrize(
     ("reason", "missed"), [(RemovalReason.BORN, True), (RemovalReason.MOVED, False), (RemovalReason.PLACED, False)]
 )
