@@ -187,6 +187,44 @@ def test_a_verified_guideline_full_asks_every_provider_for_capacity_and_silence_
     assert {recipient for recipient, _, _ in silent} == {KSV, ALFA}
 
 
+def test_a_provider_that_nobody_speaks_for_is_asked_once_somebody_does() -> None:
+    """Rules 31 and 35: whom nobody could tell is not found silent."""
+    world = region((ROOS, ALFA, 100), (LINDE, BETA, 5000))
+    world.given(contract(WILG), INS_1, home=False)
+    register(world, 20, ROOS, ALFA, day(45))
+    world.given(full(level=FullLevel.GUIDELINE), ALFA)
+    world.lives_until(day(12))
+    silent = of_type(world.facts, ComplianceFound)
+    assert WILG not in {f.provider for f in silent if f.code is FindingCode.CAPACITY_REQUEST_UNANSWERED}
+    world.mandate(WILG, GAMMA)
+    assert [(fact.provider, fact.answer_by) for fact in of_type(world.starts_day(day(13)), CapacityRequested)] == [
+        (WILG, day(20))
+    ]
+
+
+def test_whoever_delivers_here_makes_capacity_visible_also_without_a_contract() -> None:
+    """S3, rule 16 binds all providers."""
+    world = region((ROOS, ALFA, 5000))
+    world.mandate(WILG, GAMMA)
+    world.given(registration(provider=WILG), GAMMA)
+    told = findings(world.lives_until(day(40)), FindingCode.CAPACITY_NOT_SHARED)
+    assert [recipient for recipient, _, _ in told] == [KSV, GAMMA]
+
+
+def test_a_measure_that_is_said_to_end_later_runs_until_that_day() -> None:
+    """Red without recorded measures says so, and these are recorded."""
+    world = region((ROOS, ALFA, 5000))
+    for version, status_, on in ((1, MeasureStatus.STARTED, day(1)), (2, MeasureStatus.ENDED, day(10))):
+        world.given(
+            e.MeasureReported(
+                record_id=RecordId("m1"), version=version, provider=None, region=HERE, measure="scale-down",
+                status=status_, on=on,
+            ),
+            KSV,
+        )  # fmt: skip
+    assert [len(world.state.supply.measures_running(day(n))) for n in (1, 9, 10)] == [1, 1, 0]
+
+
 def test_a_declared_colour_stands_beside_the_computed_one() -> None:
     """The KSV's declaration changes nothing in what is computed."""
     world = region((ROOS, ALFA, 5000))
@@ -478,7 +516,10 @@ def test_all_statements_of_a_month_stand_under_one_root_and_each_checks_itself()
 
 
 def test_the_ledger_counts_what_a_provider_did_not_take_and_what_it_gave_above_the_guideline() -> None:
-    """Declines by reason, refusals by postcode (below five not told), and hours above while the other gave 24 h."""
+    """Declines by reason, refusals by postcode (below five not told), and hours above while the other gave 24 h.
+
+    The hours at a birth are beside the guideline and beside the floor (rule 42).
+    """
     world = region((ROOS, ALFA, 500), (LINDE, BETA, 500))
     world.given(declares(DeclaredColour.RED), KSV)
     guideline = e.GuidelineAdopted(
