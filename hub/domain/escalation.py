@@ -426,9 +426,10 @@ def next_step(episode: Episode, rules: AlertRules) -> Sentence:
     if episode.state is AlertState.ACKNOWLEDGED:
         return ACKNOWLEDGED
     first = FIRST_STEP[episode.kind]
-    if episode.level == 0:
+    steps = _steps(episode.severity, rules)[: episode.level]  # a plan that came since may have fewer
+    if not steps:
         return first
-    addressee = ADDRESSEES[_steps(episode.severity, rules)[episode.level - 1].addressee]
+    addressee = ADDRESSEES[steps[-1].addressee]
     return Sentence(
         f"Nog niet opgepakt; nu aan {addressee.nl}. {first.nl}", f"Not taken up yet; now for {addressee.en}. {first.en}"
     )

@@ -159,6 +159,20 @@ class TestClock:
         assert "Bo Geboortezorg" in story.told[-1].next_step.en
         assert story.days(60) == []
 
+    def test_a_plan_with_fewer_steps_may_come_while_an_alert_stands_high(self) -> None:
+        """It goes on with whoever is the last in the new line."""
+        story = Story()
+        story.sees(C.RED_A)
+        story.days(7)
+        assert "Bo Geboortezorg" in story.told[-1].next_step.en
+        grown = judged(C.RED_A, Reason(code=ReasonCode.REGION_UNABLE, month=MAY))
+        conditions = colour_conditions(HERE, grown, INSURER)
+        for steps, said in ((RULES.critical[:1], "lead insurers"), ((), "Coordinator: distribute")):
+            rules = AlertRules(critical=steps, revise_after_days=0)
+            (change,) = story.book.observe(conditions, COLOUR_KINDS, story.day, rules)
+            assert said in change.next_step.en
+            conditions = colour_conditions(HERE, judged(C.RED_A), INSURER)
+
     def test_an_acknowledged_alert_rests(self) -> None:
         """Two weeks after the acknowledgement its clock goes on, if the cause is still there."""
         story = Story()
