@@ -97,6 +97,16 @@ def test_red_without_a_plan_alerts_that_nobody_mediates() -> None:
     assert ("no_mediator_named", "opened") in Story().sees(C.RED_A, mediation=NOBODY)
 
 
+def test_that_all_are_full_is_told_at_once_and_asks_for_a_talk_with_the_insurers() -> None:
+    """Rule 15; once, also where red stood already and its months are the same."""
+    story = Story()
+    assert story.sees(C.RED_A) == [("code_red", "opened")]
+    assert "extra interventions" not in story.told[-1].next_step.en
+    assert story.sees(C.RED_B) == [("code_red", "revised")]
+    assert "extra interventions" in story.told[-1].next_step.en
+    assert story.sees(C.RED_A) == story.sees(C.RED_B) == []
+
+
 def test_a_false_vol_is_an_alert_about_that_provider() -> None:
     """Rule 13; one alert, however many months it claims."""
     story = Story()
