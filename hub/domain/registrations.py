@@ -128,7 +128,7 @@ _STANDING: Final = {
 def registered(
     old: RegistrationRow | None, event: RegistrationSubmitted, tenant: TenantId, today: date | None, loaded: bool
 ) -> RegistrationRow:
-    """The row after a version of a registration; what was delivered stays, and so does how the client came."""
+    """The row after a version of a registration; what was delivered stays, how the client came, and that care ended."""
     row = RegistrationRow(
         tenant, event.provider, event.record_id, event.version, _STANDING[event.status], event.pc4, event.due_date,
         event.requested_on, event.insurer, event.indicated_minutes, event.protocol is IndicationProtocol.KLIM,
@@ -139,7 +139,8 @@ def registered(
     return msgspec.structs.replace(
         row, admitted=old.admitted, loaded=old.loaded, duplicate=old.duplicate, from_list=old.from_list,
         born_on=old.born_on, hospital_days=old.hospital_days, physical_minutes=old.physical_minutes,
-        digital_minutes=old.digital_minutes, care_judged=old.care_judged,
+        digital_minutes=old.digital_minutes, care_judged=old.care_judged, end_reason=old.end_reason,
+        ended_on=old.ended_on, standing=Standing.ENDED if row.active and old.end_reason is not None else row.standing,
     )  # fmt: skip
 
 

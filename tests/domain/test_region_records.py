@@ -224,6 +224,16 @@ def test_ended_care_closes_the_registration_once(world: World) -> None:
     assert receipt(late).code == "already_closed"
 
 
+def test_a_correction_after_the_end_of_care_does_not_undo_it(world: World) -> None:
+    """The end is a record of its own: she stands nowhere twice again, and why it ended stays known (rule 5)."""
+    world.given(registration(), ALFA)
+    world.given(ended(reason=CareEndReason.DECLINED_BY_CLIENT), ALFA)
+    corrected = world.given(registration(version=2, indicated_minutes=45 * 60), ALFA)
+    assert settled(corrected) == [(2, SettledOutcome.CLOSED)]
+    (row,) = world.state.registrations.values()
+    assert (row.active, row.end_reason, row.indicated_minutes) == (False, CareEndReason.DECLINED_BY_CLIENT, 45 * 60)
+
+
 def test_a_moved_record_closes_here_unless_it_is_newer(world: World) -> None:
     """The highest version wins; the other region closes its copy (spine 4)."""
     world.given(registration(version=2), ALFA)
