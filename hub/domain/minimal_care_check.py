@@ -52,12 +52,10 @@ def _verdict_of_registration(case: Case, row: RegistrationRow, today: date, wind
     left = row.standing in (Standing.WITHDRAWN, Standing.TRANSFERRED, Standing.MOVED)
     if (left or row.end_reason is CareEndReason.OTHER_PROVIDER) and not row.delivered_minutes:
         return Missed.EXCLUDED
-    norms = case.state.plan.norms
-    floor = case.state.plan.floor_minutes(row.born_on or row.due, klim=row.klim)
     given = CareGiven(
         due_date=row.due,
         born_on=row.born_on,
-        owed_minutes=max(0, floor - row.hospital_days * norms.hospital_day_minutes),
+        owed_minutes=_owed_minutes(case, row, row.born_on or row.due),
         delivered_minutes=row.physical_minutes,
         ended=row.end_reason,
     )
@@ -66,8 +64,14 @@ def _verdict_of_registration(case: Case, row: RegistrationRow, today: date, wind
 
 def _never_placed(case: Case, row: WaitingRow, today: date) -> bool:
     """Whether a client's window closed while nobody carried her: by her due date, or when she left by the birth."""
-    if row.placed_by is not None or row.linked or row.moved:
+    if row.placed_by is not None or row.linked or row.moved or not _owed_minutes(case, row, row.due):
         return False
     if not row.listed:
         return row.removal is RemovalReason.BORN
     return today > row.due + timedelta(days=case.state.plan.norms.birth_report_lag_days)
+
+
+def _owed_minutes(case: Case, row: RegistrationRow | WaitingRow, day: date) -> int:
+    """Her floor less her days in hospital, never below zero (rule 7, PROPOSAL)."""
+    plan = case.state.plan
+    return max(0, plan.floor_minutes(day, klim=row.klim) - row.hospital_days * plan.norms.hospital_day_minutes)

@@ -378,6 +378,14 @@ def test_a_client_who_was_never_placed_counts(reason: RemovalReason, missed: boo
     assert bool(told) is missed
 
 
+@pytest.mark.parametrize(("hospital_days", "missed"), [(7, True), (8, False)])
+def test_who_is_owed_nothing_after_her_days_in_hospital_missed_nothing(hospital_days: int, missed: bool) -> None:
+    """Rule 7: 24 h less 3 h a day."""
+    world = region((ROOS, ALFA, 5000))
+    world.given(waiting(due_date=day(3), hospital_days=hospital_days), LIST)
+    assert bool(findings(world.lives_until(day(12)), FindingCode.BELOW_MINIMAL_CARE)) is missed
+
+
 def test_the_alert_of_a_missed_client_closes_when_no_other_follows() -> None:
     """One client is one episode: it rests after the plan's quiet days, also while she is still on the books."""
     world = region((ROOS, ALFA, 5000))
