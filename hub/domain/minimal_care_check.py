@@ -7,7 +7,7 @@ import msgspec
 
 from hub.domain.case import Case
 from hub.domain.colour_code import CareGiven, Missed, minimal_care
-from hub.domain.findings import Ground, open_finding
+from hub.domain.findings import Ground, close_finding, open_finding
 from hub.domain.identifiers import Agb
 from hub.domain.registrations import RegistrationRow, Standing
 from hub.domain.waiting_list import WaitingRow
@@ -37,14 +37,20 @@ def check_minimal_care(case: Case, today: date) -> bool:
         if verdict is Missed.NOT_YET:
             continue
         case.state.put_registration(key, msgspec.structs.replace(row, care_judged=True))
-        if verdict is Missed.MISSED:
-            missed = True
-            open_finding(case, FindingCode.BELOW_MINIMAL_CARE, key, Ground(row.provider, CLAUSE))
+        missed |= _find(case, key, row.provider, missed=verdict is Missed.MISSED)
     for key, waiting in case.state.waiting.items():
-        if not waiting.missed and _never_placed(case, waiting, today):
-            missed = True
-            case.state.put_waiting(key, msgspec.structs.replace(waiting, missed=True))
-            open_finding(case, FindingCode.BELOW_MINIMAL_CARE, key, Ground(Agb(""), CLAUSE))
+        if (never := _never_placed(case, waiting, today)) is not waiting.missed:
+            case.state.put_waiting(key, msgspec.structs.replace(waiting, missed=never))
+            missed |= _find(case, key, Agb(""), missed=never)
+    return missed
+
+
+def _find(case: Case, key: str, provider: Agb, *, missed: bool) -> bool:
+    """What is reported late or put right can show that she got her care after all: then the finding closes."""
+    if missed:
+        open_finding(case, FindingCode.BELOW_MINIMAL_CARE, key, Ground(provider, CLAUSE))
+    else:
+        close_finding(case, FindingCode.BELOW_MINIMAL_CARE, key)
     return missed
 
 

@@ -39,6 +39,8 @@ from hub.domain.words import (
     InForceKind,
     MeasureStatus,
     Mediator,
+    OverrideOutcome,
+    OverrideReason,
     RemovalReason,
     StatementAudience,
     WaitingStatus,
@@ -376,6 +378,25 @@ def test_a_client_who_was_never_placed_counts(reason: RemovalReason, missed: boo
     world.given(removed(reason=reason), LIST)
     told = findings(world.lives_until(day(12)), FindingCode.BELOW_MINIMAL_CARE)
     assert bool(told) is missed
+
+
+def test_a_client_who_got_her_care_after_all_is_found_missed_no_longer() -> None:
+    """Care that was reported late, and a client who was placed beyond her due date."""
+    world = region((ROOS, ALFA, 5000))
+    world.given(registration(due_date=day(1)), ALFA)
+    world.given(care(physical_minutes=300, employed_minutes=300), ALFA)
+    world.given(ended(), ALFA)
+    world.given(waiting(due_date=day(3)), LIST)
+    found = findings(world.lives_until(day(12)), FindingCode.BELOW_MINIMAL_CARE)
+    assert [(to, status_.value) for to, status_, _ in found] == [(KSV, "opened"), (ALFA, "opened"), (KSV, "opened")]
+    world.given(care(version=2), ALFA)
+    placed = e.AllocationOverridden(
+        record_id=RecordId("o1"), version=1, region=HERE, waiting_tenant=LIST, waiting_id=RecordId("w1"),
+        outcome=OverrideOutcome.PLACED, provider=ROOS, reason=OverrideReason.PLACED_BY_PHONE,
+    )  # fmt: skip
+    world.given(placed, KSV)
+    found = findings(world.starts_day(day(13)), FindingCode.BELOW_MINIMAL_CARE)
+    assert [(to, status_.value) for to, status_, _ in found] == [(KSV, "closed"), (ALFA, "closed"), (KSV, "closed")]
 
 
 @pytest.mark.parametrize(("hospital_days", "missed"), [(7, True), (8, False)])
