@@ -24,10 +24,10 @@ def check_guideline(case: Case, today: date) -> None:
 
     A guideline that was adopted after its month had begun is no yardstick for who had registered before (PROPOSAL).
     """
-    month = Month(month_of(today) - 1)
-    closes = first_day(Month(month + 1)) + timedelta(days=case.state.plan.care_model().care_days + REPORTING_DAYS)
+    ended = today - timedelta(days=case.state.plan.care_model().care_days + REPORTING_DAYS)
+    month = Month(month_of(ended) - 1)
     guideline = case.state.supply.guideline_of(month)
-    if today != closes or guideline is None:
+    if ended.day != 1 or guideline is None:
         return
     if guideline.adopted_on is not None and guideline.adopted_on > first_day(month):
         return
