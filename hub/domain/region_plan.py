@@ -246,13 +246,13 @@ class RegionPlan:
         deviates = minimal != self.norms.minimal_minutes
         return min(minimal, self.norms.minimal_minutes_klim) if deviates else self.norms.minimal_minutes_klim
 
-    def minimal_minutes_of_month(self, month: Month) -> int:
+    def floor_minutes_of_month(self, month: Month, *, klim: bool) -> int:
         """The mean floor over the days of a month, rounded up: nobody is owed less because of rounding."""
         start, end = first_day(month), first_day(Month(month + 1))
         days = (end - start).days
         if not any(d.period_from < end and start <= d.period_until for d in self.deviations):
-            return self.norms.minimal_minutes
-        return -(-sum(self.minimal_minutes(start + timedelta(days=n)) for n in range(days)) // days)
+            return self.norms.minimal_minutes_klim if klim else self.norms.minimal_minutes
+        return -(-sum(self.floor_minutes(start + timedelta(days=n), klim=klim) for n in range(days)) // days)
 
     def pool_carries_partus(self, month: Month) -> bool:
         """Whether a partus pool carries the hours at births during the whole month (S0, rule 42)."""

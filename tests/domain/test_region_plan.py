@@ -195,8 +195,8 @@ def test_a_deviation_holds_on_its_days_and_a_month_takes_their_mean() -> None:
         ),
     )
     assert [plan.minimal_minutes(date(2028, 2, day)) for day in (28, 29)] == [1440, 0]
-    assert plan.minimal_minutes_of_month(parse_month("2028-02")) == -(-28 * 1440 // 29)
-    assert plan.minimal_minutes_of_month(parse_month("2028-04")) == 1440
+    assert plan.floor_minutes_of_month(parse_month("2028-02"), klim=False) == -(-28 * 1440 // 29)
+    assert plan.floor_minutes_of_month(parse_month("2028-04"), klim=False) == 1440
 
 
 def test_a_klim_client_has_the_klim_floor_and_a_deviation_lowers_it_where_it_lies_below() -> None:
@@ -213,6 +213,8 @@ def test_a_klim_client_has_the_klim_floor_and_a_deviation_lowers_it_where_it_lie
         assert plan.allocation_rules(day, klim=True).floor_minutes == hours * 60
         assert month_norms(plan, month).minimal_minutes_klim == hours * 60
     assert scarce.floor_minutes(day, klim=False) == 20 * 60
+    one_day = replace(klim, deviations=(replace(march, period_until=march.period_from),))
+    assert month_norms(one_day, month).minimal_minutes_klim == -(-(30 * 30 + 20) * 60 // 31), "the others are whole"
 
 
 def test_the_constants_of_other_rules_come_from_the_plan() -> None:
