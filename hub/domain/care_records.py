@@ -69,7 +69,8 @@ def list_waiting_client(case: Case, event: e.WaitingClientListed) -> Verdict:
     elif row.status_told in (None, ClientStatus.OFF_THE_LIST):
         case.client_statuses[key] = ClientStatus.WAITING
     # Who was placed is still looked for among registrations: by the link she counts as allocated, not as an own client.
-    outcome = SettledOutcome.ACTIVE if row.listed or row.placed_by is not None else SettledOutcome.CLOSED
+    placed = row.placed_by is not None and row.removal not in CARE_NOT_NEEDED
+    outcome = SettledOutcome.ACTIVE if row.listed or placed else SettledOutcome.CLOSED
     case.settle(ref_of_waiting(row, case.region), outcome, row.due)
     if row.listed:
         place_at_once(case, key)

@@ -41,6 +41,7 @@ from tests.domain.region_world import (
     WILG,
     World,
     capacity,
+    changed,
     contract,
     day,
     of_type,
@@ -434,6 +435,9 @@ def test_a_placed_client_whom_the_tool_takes_off_the_list_is_still_found_among_r
     )  # fmt: skip
     world.told(link)
     assert [row.from_list for row in world.state.registrations.values()] == [True]
+    withdrawn = changed(gone, version=3, removal_reason=RemovalReason.WITHDRAWN)
+    (settled,) = of_type(world.given(withdrawn, LIST), e.RecordSettled)
+    assert settled.outcome is SettledOutcome.CLOSED, "nobody carries her any more"
 
 
 def test_a_client_whose_insurer_was_corrected_is_made_known_to_the_right_one() -> None:
