@@ -1,8 +1,8 @@
 """At month close: what each contracted provider carried beside what it should have, stated to those who may see it.
 
 A provider's package sees its own line, its rank and, with enough providers that nobody's figure follows, the region's
-totals; an insurer the lines of its contracted providers; the coordinator every line (DOMAIN "Readers"). All lines of a
-month stand under one root (statement_root.py), which everybody gets.
+totals; an insurer the lines of its contracted providers; a lead insurer and the coordinator every line (DOMAIN
+"Readers"). All lines of a month stand under one root (statement_root.py), which everybody gets.
 """
 
 from collections import Counter
@@ -213,16 +213,16 @@ def _all_totals(shares: Shares, ledger: RegionContribution) -> RegionTotals:
 
 
 def _readers(case: Case, provider: Agb) -> list[tuple[TenantId, StatementAudience]]:
-    """The package that speaks for it, the insurers that contracted it, the coordinator."""
+    """The package that speaks for it, the insurers that contracted it or lead here, the coordinator."""
     assert case.today is not None
     readers: list[tuple[TenantId, StatementAudience]] = []
     package = case.package_of(provider)
     if package is not None:
         readers.append((package, StatementAudience.PROVIDER))
-    for uzovi in case.state.contracts.insurers_of(provider, case.today):
-        insurer = case.place.reference.insurer.get(uzovi)
-        if insurer is not None:
-            readers.append((insurer, StatementAudience.INSURER))
+    known = case.place.reference.insurer
+    contracting = (known[u] for u in case.state.contracts.insurers_of(provider, case.today) if u in known)
+    insurers = dict.fromkeys((*contracting, *case.place.lead_insurers))
+    readers.extend((insurer, StatementAudience.INSURER) for insurer in insurers)
     if case.place.coordinator is not None:
         readers.append((case.place.coordinator, StatementAudience.COORDINATOR))
     return readers

@@ -501,7 +501,10 @@ def test_at_month_close_each_provider_insurer_and_coordinator_gets_its_lines(lis
     }  # fmt: skip
     assert world.state.waiting.values()[0].listed is listed
     assert sum(line.carry_minutes for line in coordinator) == 0, "what one bears above its share, the other is short of"
-    assert {line.recipient for line in lines} == {ALFA, BETA, INS_1, KSV}
+    assert {line.recipient for line in lines} == {ALFA, BETA, INS_1, INS_2, KSV}
+    assert [line.provider for line in lines if line.recipient == INS_2] == [ROOS, LINDE], (
+        "it leads, and contracts neither"
+    )
 
 
 def test_totals_are_told_only_where_three_others_hide_each_other() -> None:
@@ -606,7 +609,9 @@ def test_delivering_more_than_declared_is_a_finding() -> None:
     assert [recipient for recipient, _, _ in told] == [KSV, ALFA]
     above = {line.recipient: line.delivered_above_declared_minutes for line in of_type(facts, FairShareStated)}
     declared = next(line.deployable_minutes for line in of_type(facts, FairShareStated))
-    assert above == dict.fromkeys((ALFA, INS_1, KSV), 24 * 60 - declared), "and the figure stands in the statement"
+    assert above == dict.fromkeys((ALFA, INS_1, INS_2, KSV), 24 * 60 - declared), (
+        "and the figure stands in the statement"
+    )
 
 
 def test_a_held_tenant_is_an_alert_in_nl_until_it_is_released() -> None:
