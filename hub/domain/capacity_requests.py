@@ -48,11 +48,11 @@ def unanswered(case: Case, today: date) -> dict[str, Ground]:
 
 def _ask(case: Case, key: str, provider: Agb, month: Month) -> None:
     assert case.today is not None
+    package = case.package_of(provider)
+    if package is None:  # asked once somebody speaks for it: who was never told is not found silent (rule 35)
+        return
     answer_by = case.today + timedelta(days=case.state.plan.capacity.request_answer_days)
     case.state.requests.put(key, RequestRow(provider, month, case.today, answer_by))
-    package = case.package_of(provider)
-    if package is None:
-        return
     digest = sha256(f"{case.region}|{key}".encode()).hexdigest()
     case.say(
         CapacityRequested(

@@ -14,9 +14,8 @@ from hub.domain.receipts import APPLIED, NOT_COMPARABLE, Verdict
 from hub.domain.registrations import (
     DELIVERED_KEPT_MONTHS,
     CareRow,
-    DeliveredRow,
     Standing,
-    delivered_key,
+    count_delivered,
     last_day_kept,
     ref_of,
     registered,
@@ -69,7 +68,9 @@ def list_waiting_client(case: Case, event: e.WaitingClientListed) -> Verdict:
         case.client_statuses[key] = ClientStatus.OFF_THE_LIST
     elif row.status_told in (None, ClientStatus.OFF_THE_LIST):
         case.client_statuses[key] = ClientStatus.WAITING
-    outcome = SettledOutcome.ACTIVE if row.listed else SettledOutcome.CLOSED
+    # Who was placed is still looked for among registrations: by the link she counts as allocated, not as an own client.
+    placed = row.placed_by is not None and row.removal not in CARE_NOT_NEEDED
+    outcome = SettledOutcome.ACTIVE if row.listed or placed else SettledOutcome.CLOSED
     case.settle(ref_of_waiting(row, case.region), outcome, row.due)
     if row.listed:
         place_at_once(case, key)
@@ -96,8 +97,8 @@ def deliver_care(case: Case, event: e.CareDelivered) -> Verdict:
     )  # fmt: skip
     case.state.care.put(key, new)
     if old is not None:
-        _count_delivered(case, old, -1)
-    _count_delivered(case, new, 1)
+        count_delivered(case.state.delivered, old, -1)
+    count_delivered(case.state.delivered, new, 1)
     before = old or msgspec.structs.replace(new, physical_minutes=0, digital_minutes=0, hospital_days=0)
     case.state.put_registration(
         registration_key,
@@ -156,13 +157,15 @@ def record_moved(case: Case, event: e.RecordMoved) -> None:
 def expire(case: Case, today: date) -> None:
     """What no rule needs any more is forgotten; ids and versions stay behind as tombstones (versions.py).
 
-    An open proposal always has its waiting client: the client stays while a proposal to her is open.
+    An open proposal always has its waiting client: the client stays while a proposal to her is open. Care goes with
+    its registration: one that comes anew begins with none.
     """
-    for key, row in case.state.registrations.shard_items(today.toordinal()):
-        if last_day_kept(row) < today:
-            case.state.drop_registration(key)
-    for key, care in case.state.care.shard_items(today.toordinal()):
-        if case.state.registrations.get(care.registration) is None:
+    known = case.state.registrations.shard_items(today.toordinal())
+    gone = {key: None for key, row in known if last_day_kept(row) < today}
+    for key in gone:
+        case.state.drop_registration(key)
+    for key, care in case.state.care.items() if gone else ():
+        if care.registration in gone:
             case.state.care.remove(key)
     oldest = month_of(today) - DELIVERED_KEPT_MONTHS
     for key, _ in case.state.delivered.shard_items(today.toordinal()):
@@ -171,20 +174,6 @@ def expire(case: Case, today: date) -> None:
     for key, waiting in case.state.waiting.shard_items(today.toordinal()):
         if (today - waiting.due).days > WAITING_KEPT_AFTER_DUE_DAYS and not waiting.proposal:
             case.state.drop_waiting(key)
-
-
-def _count_delivered(case: Case, care: CareRow, sign: int) -> None:
-    key = delivered_key(care.provider, care.born_on.year * 12 + care.born_on.month - 1)
-    row = case.state.delivered.get(key) or DeliveredRow()
-    case.state.delivered.put(
-        key,
-        DeliveredRow(
-            row.employed_minutes + sign * care.employed_minutes,
-            row.self_employed_minutes + sign * care.self_employed_minutes,
-            row.physical_minutes + sign * care.physical_minutes,
-            row.clients + sign,
-        ),
-    )
 
 
 def _heard(case: Case, *, needs_comparing: bool) -> Verdict:

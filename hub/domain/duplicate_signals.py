@@ -116,7 +116,9 @@ def _stands(case: Case, ref: RecordRef) -> bool:
         row = _registration(case, ref)
         return row is not None and row.active and row.version >= ref.version
     waiting = case.state.waiting.get(key_of_ref(ref))
-    return waiting is not None and waiting.listed and not waiting.moved and waiting.version >= ref.version
+    if waiting is None or waiting.moved or waiting.version < ref.version:
+        return False
+    return waiting.listed or waiting.placed_by is not None
 
 
 def _registration(case: Case, ref: RecordRef) -> RegistrationRow | None:

@@ -14,11 +14,14 @@ from datetime import date
 from hashlib import sha256
 from types import MappingProxyType
 
-from hub.domain.colour_code import Judgement, Mediation, ReasonCode
+from hub.domain.colour_code import CLAUSES, Judgement, Mediation, ReasonCode
 from hub.domain.identifiers import Agb, Month, RegionCode, TenantId, month_text
 from hub.domain.region_plan import Addressee, AlertRules, EscalationStep
 from hub.domain.shards import Shards
 from hub.domain.words import AlertKind, AlertSeverity, AlertState, ComputedColour, Mediator
+
+ALL_FULL = CLAUSES[ReasonCode.ALL_FULL]
+"""The clause of red-b. That all are full by now is news, told at once in an alert that stands (S0, rule 15)."""
 
 NOBODY_COUNTED: Mapping[Month, int] = MappingProxyType({})
 
@@ -310,10 +313,9 @@ class AlertBook:
             )
             return self._tell(key, opened, rules)
         held = replace(episode, quiet_since=None, figures=condition.figures or episode.figures)
-        if condition.only_keeps or condition.detail == episode.detail:
-            self._keep(key, episode, held)
-            return None
-        if (on - episode.told_on).days < rules.revise_after_days:
+        rested = (on - episode.told_on).days >= rules.revise_after_days
+        grew = ALL_FULL == condition.clause != episode.clause
+        if condition.only_keeps or not (grew or (rested and condition.detail != episode.detail)):
             self._keep(key, episode, held)
             return None
         state = episode.state if episode.state is AlertState.ACKNOWLEDGED else AlertState.REVISED
@@ -426,9 +428,12 @@ def next_step(episode: Episode, rules: AlertRules) -> Sentence:
     if episode.state is AlertState.ACKNOWLEDGED:
         return ACKNOWLEDGED
     first = FIRST_STEP[episode.kind]
-    if episode.level == 0:
+    if episode.kind is AlertKind.CODE_RED and episode.clause == ALL_FULL:
+        first = Sentence(f"{first.nl} {ALL_FULL_STEP.nl}", f"{first.en} {ALL_FULL_STEP.en}")
+    steps = _steps(episode.severity, rules)[: episode.level]  # a plan that came since may have fewer
+    if not steps:
         return first
-    addressee = ADDRESSEES[_steps(episode.severity, rules)[episode.level - 1].addressee]
+    addressee = ADDRESSEES[steps[-1].addressee]
     return Sentence(
         f"Nog niet opgepakt; nu aan {addressee.nl}. {first.nl}", f"Not taken up yet; now for {addressee.en}. {first.en}"
     )
@@ -520,6 +525,12 @@ AFFECTED: dict[AlertKind, Sentence] = {
     ),
 }
 """Of kinds that are not about months."""
+
+ALL_FULL_STEP = Sentence(
+    "KSV: bespreek met de preferente zorgverzekeraars welke extra interventies nodig zijn.",
+    "KSV: discuss with the lead insurers which extra interventions are needed.",
+)
+"""Beside the first step of red, where all are full (S0, rule 15)."""
 
 FIRST_STEP: dict[AlertKind, Sentence] = {
     AlertKind.CODE_ORANGE_THREAT: Sentence(

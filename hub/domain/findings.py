@@ -31,7 +31,7 @@ LASTING: Final = (
     FindingCode.DELIVERED_ABOVE_DECLARED,
     FindingCode.GUIDELINE_NOT_FOLLOWED,
 )
-"""Findings about what has happened: nothing that happens later makes them untrue."""
+"""Findings about what has happened: nothing that happens later makes them untrue, only what is reported late does."""
 
 
 class Ground(NamedTuple):
@@ -63,6 +63,14 @@ def open_finding(case: Case, code: FindingCode, subject: str, ground: Ground) ->
     package = case.package_of(ground.provider) if ground.provider else None
     recipients = [*ground.also, *_tenants(case, _addressee(case, 0)), *([] if package is None else [package])]
     _tell(case, key, row, recipients, FindingStatus.OPENED)
+
+
+def close_finding(case: Case, code: FindingCode, subject: str) -> None:
+    """It turned out not to be so: whoever heard of it hears that."""
+    key = _key(code, subject)
+    if (row := case.state.findings.get(key)) is not None:
+        case.state.findings.remove(key)
+        _say(case, row, row.told, FindingStatus.CLOSED)
 
 
 def observe(case: Case, code: FindingCode, grounds: Mapping[str, Ground]) -> None:

@@ -167,8 +167,12 @@ class ClaimBook:
         return self._rows.get(provider) or ()
 
     def on(self, provider: Agb, month: Month, level: FullLevel) -> StandingClaim | None:
-        """The standing claim of one level that touches a month; of several the oldest, which had longest to prove."""
-        return next((c for c in self.of(provider) if c.level is level and c.covers(month)), None)
+        """The standing claim of one level that touches a month; of several the newest that the coordinator judged.
+
+        Else the oldest, which had longest to prove.
+        """
+        touching = [c for c in self.of(provider) if c.level is level and c.covers(month)]
+        return next((c for c in reversed(touching) if c.judged), touching[0] if touching else None)
 
     @property
     def providers(self) -> tuple[Agb, ...]:

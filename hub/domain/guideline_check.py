@@ -12,6 +12,8 @@ from hub.domain.case import Case
 from hub.domain.findings import Ground, open_finding
 from hub.domain.identifiers import Agb, Month, first_day, month_of
 from hub.domain.minimal_care_check import REPORTING_DAYS
+from hub.domain.region_plan import RegionPlan
+from hub.domain.registrations import RegistrationRow
 from hub.domain.words import FindingCode
 
 CLAUSE = "S1 rule 19"
@@ -22,10 +24,10 @@ def check_guideline(case: Case, today: date) -> None:
 
     A guideline that was adopted after its month had begun is no yardstick for who had registered before (PROPOSAL).
     """
-    month = Month(month_of(today) - 1)
-    closes = first_day(Month(month + 1)) + timedelta(days=case.state.plan.care_model().care_days + REPORTING_DAYS)
+    ended = today - timedelta(days=case.state.plan.care_model().care_days + REPORTING_DAYS)
+    month = Month(month_of(ended) - 1)
     guideline = case.state.supply.guideline_of(month)
-    if today != closes or guideline is None:
+    if ended.day != 1 or guideline is None:
         return
     if guideline.adopted_on is not None and guideline.adopted_on > first_day(month):
         return
@@ -50,14 +52,17 @@ def check_guideline(case: Case, today: date) -> None:
 
 def _delivered(case: Case, month: Month, guideline_minutes: int) -> dict[Agb, tuple[int, int, int]]:
     """By provider: minutes delivered to clients born in the month, minutes that the guideline grants them, clients."""
-    norms, pooled = case.state.plan.norms, case.state.plan.pool_carries_partus(month)
     sums: dict[Agb, tuple[int, int, int]] = {}
     for _, row in case.state.registrations.unordered():
         if row.born_on is None or month_of(row.born_on) != month or not row.physical_minutes:
             continue
-        owed = max(0, guideline_minutes - row.hospital_days * norms.hospital_day_minutes)
-        if row.partus and not pooled:
-            owed += norms.partus_minutes
+        owed = granted_minutes(case.state.plan, row, month, guideline_minutes)
         minutes, granted, clients = sums.get(row.provider, (0, 0, 0))
         sums[row.provider] = (minutes + row.physical_minutes, granted + owed, clients + 1)
     return sums
+
+
+def granted_minutes(plan: RegionPlan, row: RegistrationRow, month: Month, care_minutes: int) -> int:
+    """So much care for one client: less her hospital days, and the hours at the birth where no pool has them."""
+    partus = plan.norms.partus_minutes if row.partus and not plan.pool_carries_partus(month) else 0
+    return max(0, care_minutes - row.hospital_days * plan.norms.hospital_day_minutes) + partus

@@ -126,17 +126,11 @@ class MonthNorms:
 def month_norms(
     plan: RegionPlan, month: Month, mean_minutes: int | None = None, guideline_minutes: int | None = None
 ) -> MonthNorms:
-    """The norms of a month by the plan, the benchmark of last year's month (None: the plan's own) and the guideline.
-
-    A KLIM region's floor follows a deviation too, where one covers the month.
-    """
-    minimal = plan.minimal_minutes_of_month(month)
-    deviates = minimal != plan.norms.minimal_minutes
+    """The norms of a month by the plan, the benchmark of last year's month (None: the plan's own) and the guideline."""
     return MonthNorms(
         mean_minutes=plan.norms.mean_minutes if mean_minutes is None else mean_minutes,
-        minimal_minutes=minimal,
-        minimal_minutes_klim=min(minimal, plan.norms.minimal_minutes_klim) if deviates
-        else plan.norms.minimal_minutes_klim,
+        minimal_minutes=plan.floor_minutes_of_month(month, klim=False),
+        minimal_minutes_klim=plan.floor_minutes_of_month(month, klim=True),
         hospital_day_minutes=plan.norms.hospital_day_minutes,
         partus_minutes=0 if plan.pool_carries_partus(month) else plan.norms.partus_minutes,
         guideline_minutes=guideline_minutes,

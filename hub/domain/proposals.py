@@ -225,9 +225,12 @@ def _place_by_hand(case: Case, key: str, row: WaitingRow, provider: Agb, reason:
 
 
 def client_minutes(case: Case, row: WaitingRow) -> int:
-    """What a provider must have room for to take this client: minimal care in red, before it the region's mean."""
+    """What a provider must have room for to take this client: minimal care in red, before it the region's mean.
+
+    By what the plan says of the day on which she is due: deviations (rule 9) and partus pools (rule 42) have periods.
+    """
     plan = case.state.plan
-    rules = plan.allocation_rules(case.today or row.due, klim=row.klim)
+    rules = plan.allocation_rules(max(row.due, case.today or row.due), klim=row.klim)
     rules = replace(rules, partus_minutes=rules.partus_minutes if row.partus else 0)
     if colour_in_force(case) is DeclaredColour.RED:
         return owed_minutes(rules, row.hospital_days)

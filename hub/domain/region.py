@@ -58,17 +58,19 @@ def _grant_mandate(case: Case, event: e.MandateGranted) -> Verdict:
     row = case.place.reference.tenant.get(event.mandate_tenant)
     if row is None or row.role is not Role.PACKAGE:
         return Verdict("unknown_tenant", "/mandate_tenant")
-    if case.state.mandates.rows.full:
+    key, rows = key_of(case.tenant, event), case.state.mandates.rows
+    if rows.full and rows.get(key) is None:
         return Verdict("too_many_records")
-    case.state.mandates.grant(key_of(case.tenant, event), event)
+    case.state.mandates.grant(key, event)
     case.state.around_changed()
     return APPLIED
 
 
 def _declare_contract(case: Case, event: e.ContractDeclared) -> Verdict:
-    if case.state.contracts.rows.full:
+    key, rows = key_of(case.tenant, event), case.state.contracts.rows
+    if rows.full and rows.get(key) is None:
         return Verdict("too_many_records")
-    case.state.contracts.declare(key_of(case.tenant, event), event, case.place.postcodes)
+    case.state.contracts.declare(key, event, case.place.postcodes)
     case.state.around_changed()
     return APPLIED
 

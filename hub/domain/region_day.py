@@ -100,7 +100,7 @@ def _find(case: Case, today: date, judgement: Judgement) -> None:
         (today - state.head.opened_on).days > state.plan.capacity.stale_after_days
     )
     declared = {provider: None for provider in forecast.capacities.providers}
-    silent = [provider for provider in contracted if settled and provider not in declared]
+    silent = [provider for provider in state.providers() if settled and provider not in declared]
     observe(case, FindingCode.CAPACITY_NOT_SHARED, {p: Ground(p, "S3 rule 16") for p in silent})
     stale = forecast.totals(forecast.months[0]).stale_providers
     observe(case, FindingCode.CAPACITY_STALE, {p: Ground(p, "S3 rule 16") for p in stale})
@@ -138,7 +138,7 @@ def _unacknowledged(case: Case, today: date) -> dict[str, Ground]:
         f"{provider}|{kind.value}|{document}|{version}": Ground(provider, "S0 rule 31")
         for kind, document, version in documents
         for provider in state.providers()
-        if not state.supply.acknowledged(provider, kind, document, version)
+        if case.package_of(provider) is not None and not state.supply.acknowledged(provider, kind, document, version)
     }
 
 

@@ -38,8 +38,8 @@ def openings(case: Case, view: Reference) -> list[e.RegionOpened]:
 def open_region(case: Case, event: e.RegionOpened) -> None:
     """Take what NL held. What came here by itself meanwhile stands where its version is not lower."""
     head = case.state.head
-    head.day = head.day or event.day
-    head.opened_on = head.opened_on or event.day
+    if head.day is None and event.day is not None:
+        case.state.start_day(event.day)
     head.rules = max(head.rules, event.rules_version)
     for tenant in event.held:
         head.held.setdefault(tenant, event.day)

@@ -22,6 +22,8 @@ from hub.domain.identifiers import Month, RecordId, RegionCode, Uzovi, first_day
 from hub.domain.words import CapacityMethod
 
 HOUR = 60
+FIGURE_MAX = 100_000
+"""Far beyond any figure of a plan (PROPOSAL)."""
 
 
 class MediatorRule(StrEnum):
@@ -244,13 +246,13 @@ class RegionPlan:
         deviates = minimal != self.norms.minimal_minutes
         return min(minimal, self.norms.minimal_minutes_klim) if deviates else self.norms.minimal_minutes_klim
 
-    def minimal_minutes_of_month(self, month: Month) -> int:
+    def floor_minutes_of_month(self, month: Month, *, klim: bool) -> int:
         """The mean floor over the days of a month, rounded up: nobody is owed less because of rounding."""
         start, end = first_day(month), first_day(Month(month + 1))
         days = (end - start).days
         if not any(d.period_from < end and start <= d.period_until for d in self.deviations):
-            return self.norms.minimal_minutes
-        return -(-sum(self.minimal_minutes(start + timedelta(days=n)) for n in range(days)) // days)
+            return self.norms.minimal_minutes_klim if klim else self.norms.minimal_minutes
+        return -(-sum(self.floor_minutes(start + timedelta(days=n), klim=klim) for n in range(days)) // days)
 
     def pool_carries_partus(self, month: Month) -> bool:
         """Whether a partus pool carries the hours at births during the whole month (S0, rule 42)."""
@@ -406,7 +408,7 @@ def _rising(numbers: Iterable[int]) -> bool:
 
 
 def _signs(value: object, pointer: str) -> Iterable[Fault]:
-    """Every figure of a plan counts something: none is negative."""
+    """Every figure of a plan counts something: none is negative, nor so large that a day counted by it is no date."""
     if is_dataclass(value):
         for part in fields(value):
             yield from _signs(getattr(value, part.name), f"{pointer}/{part.name}")
@@ -415,6 +417,8 @@ def _signs(value: object, pointer: str) -> Iterable[Fault]:
             yield from _signs(item, f"{pointer}/{n}")
     elif isinstance(value, int) and value < 0:
         yield Fault(pointer, str(value), "a figure of at least 0")
+    elif isinstance(value, int) and value > FIGURE_MAX and pointer != "/version":
+        yield Fault(pointer, str(value), f"a figure of at most {FIGURE_MAX}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,6 +435,14 @@ class PlanBook:
     def adopted(self, plan: RegionPlan) -> "PlanBook":
         """With one more version; what was adopted before stays, since old days keep their rules."""
         return PlanBook(self.region, (*self.plans, plan), self.concurrences)
+
+    def without_past(self, day: date) -> "PlanBook":
+        """Without versions that hold on no day from this one on: over, or behind one in force that has no end."""
+        lasting = [n for n, plan in enumerate(self.plans) if plan.valid_until is None and self._begun(plan, day)]
+        plans = self.plans[max(lasting, default=0) :]
+        plans = tuple(plan for plan in plans if plan.valid_until is None or day <= plan.valid_until)
+        known = [(plan.plan_id, plan.version) for plan in plans]
+        return PlanBook(self.region, plans, tuple(one for one in self.concurrences if one[:2] in known))
 
     def concurred(self, plan_id: RecordId, version: int, insurer: Uzovi, on: date) -> "PlanBook":
         """With one insurer's concurrence; the first day counts, a repeat changes nothing."""
@@ -456,11 +468,11 @@ class PlanBook:
 
     def in_force(self, day: date) -> RegionPlan | None:
         """The version that holds on a day: of those in force the one adopted last; None: national defaults."""
-        for plan in reversed(self.plans):
-            since = self.in_force_from(plan)
-            if since is not None and since <= day and plan.covers(day):
-                return plan
-        return None
+        return next((plan for plan in reversed(self.plans) if self._begun(plan, day) and plan.covers(day)), None)
+
+    def _begun(self, plan: RegionPlan, day: date) -> bool:
+        since = self.in_force_from(plan)
+        return since is not None and since <= day
 
     def rules_on(self, day: date) -> RegionPlan:
         """The plan in force on a day, or else the national defaults."""

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from hub.domain.events import RecordRef, RegistrationSubmitted
-from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzovi
+from hub.domain.identifiers import Agb, Pc4, RecordId, RegionCode, TenantId, Uzovi, month_of
 from hub.domain.load_forecast import Born, CareNorm, Counting, Due, RegistrationLoad
 from hub.domain.shards import SHARDS_MAX, Shards
 from hub.domain.words import CareEndReason, IndicationProtocol, RecordKind, RegistrationStatus
@@ -76,8 +76,9 @@ class RegistrationRow(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def delivered_minutes(self) -> int:
-        """What counts of the care delivered: digital care for at most 6 hours (rule 11)."""
-        return self.physical_minutes + min(self.digital_minutes, DIGITAL_MINUTES_MAX)
+        """What counts of the care delivered: digital care replaces at most 6 hours and extends nothing (rule 11)."""
+        replaced = max(0, self.indicated_minutes - self.physical_minutes)
+        return self.physical_minutes + min(self.digital_minutes, DIGITAL_MINUTES_MAX, replaced)
 
 
 class CareRow(msgspec.Struct, frozen=True, array_like=True):
@@ -127,7 +128,7 @@ _STANDING: Final = {
 def registered(
     old: RegistrationRow | None, event: RegistrationSubmitted, tenant: TenantId, today: date | None, loaded: bool
 ) -> RegistrationRow:
-    """The row after a version of a registration; what was delivered stays, and so does how the client came."""
+    """The row after a version of a registration; what was delivered stays, how the client came, and that care ended."""
     row = RegistrationRow(
         tenant, event.provider, event.record_id, event.version, _STANDING[event.status], event.pc4, event.due_date,
         event.requested_on, event.insurer, event.indicated_minutes, event.protocol is IndicationProtocol.KLIM,
@@ -138,7 +139,8 @@ def registered(
     return msgspec.structs.replace(
         row, admitted=old.admitted, loaded=old.loaded, duplicate=old.duplicate, from_list=old.from_list,
         born_on=old.born_on, hospital_days=old.hospital_days, physical_minutes=old.physical_minutes,
-        digital_minutes=old.digital_minutes, care_judged=old.care_judged,
+        digital_minutes=old.digital_minutes, care_judged=old.care_judged, end_reason=old.end_reason,
+        ended_on=old.ended_on, standing=Standing.ENDED if row.active and old.end_reason is not None else row.standing,
     )  # fmt: skip
 
 
@@ -170,6 +172,21 @@ def load_of(row: RegistrationRow | None) -> RegistrationLoad | None:
 def delivered_key(provider: str, month: int) -> str:
     """Key of a provider's delivered care of one month."""
     return f"{provider}|{month}"
+
+
+def count_delivered(delivered: Shards[DeliveredRow], care: CareRow, sign: int) -> None:
+    """Add what one care record says to its provider's month of birth, or take it off again."""
+    key = delivered_key(care.provider, month_of(care.born_on))
+    row = delivered.get(key) or DeliveredRow()
+    delivered.put(
+        key,
+        DeliveredRow(
+            row.employed_minutes + sign * care.employed_minutes,
+            row.self_employed_minutes + sign * care.self_employed_minutes,
+            row.physical_minutes + sign * care.physical_minutes,
+            row.clients + sign,
+        ),
+    )
 
 
 def ref_of(row: RegistrationRow, region: RegionCode) -> RecordRef:

@@ -7,6 +7,7 @@ circles.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import msgspec
@@ -23,7 +24,7 @@ from hub.domain.allocation import (
 )
 from hub.domain.allocation import OpenProposal as RoundProposal
 from hub.domain.case import Case
-from hub.domain.client_status import BEYOND_HORIZON, TOO_MANY_PROPOSALS
+from hub.domain.client_status import BEYOND_HORIZON, KRAAMCENTRUM_OFFERED, TOO_MANY_PROPOSALS
 from hub.domain.facts import MediationRequested, WhyNot
 from hub.domain.fair_share import Shares, Standing, share_out
 from hub.domain.identifiers import Agb, Month, month_of
@@ -127,11 +128,14 @@ def standings(case: Case, month: Month) -> list[Standing]:
 
 
 def shares_of(case: Case, month: Month, members: Iterable[Standing]) -> Shares:
-    """The pool of a month, shared out: the care owed to everybody on the list, placed already or not."""
+    """The pool of a month, shared out: the care owed to everybody on the list, placed already or not.
+
+    Whom the tool took off the list since she was placed is part of it, as her minutes are of what is allocated.
+    """
     pool = sum(
         client_minutes(case, row)
         for _, row in case.state.waiting.unordered()
-        if row.listed and not row.moved and month_of(row.due) == month and (not row.linked or row.placed_by is not None)
+        if not row.moved and month_of(row.due) == month and (row.placed_by or (row.listed and not row.linked))
     )
     return share_out(members, pool, case.state.plan.share_rules())
 
@@ -174,6 +178,12 @@ def _round(case: Case, today: date, month: Month, rows: list[tuple[str, WaitingR
         for _, proposal in case.state.proposals.unordered()
         if proposal.open and proposal.month == month and proposal.provider in known
     )
+    rules, asked = case.state.plan.allocation_rules(today), dict(rows)
+    offered = sum(
+        row.unproposed and row.told == KRAAMCENTRUM_OFFERED and not row.kraamcentrum_declined and key not in asked
+        for key, row in case.state.waiting.unordered()
+        if max(month_of(row.due), month_of(today)) == month
+    )
     outcome = allocate(
         Round(
             region=case.region,
@@ -181,7 +191,7 @@ def _round(case: Case, today: date, month: Month, rows: list[tuple[str, WaitingR
             bearers=bearers,
             waiting=tuple(client_of(key, row, client_minutes(case, row)) for key, row in rows),
             open_proposals=open_proposals,
-            rules=case.state.plan.allocation_rules(today),
+            rules=replace(rules, kraamcentrum_places=max(0, rules.kraamcentrum_places - offered)),
         )
     )
     _carry_out(case, today, month, outcome)
@@ -202,7 +212,7 @@ def _carry_out(case: Case, today: date, month: Month, outcome: Outcome) -> None:
     for placement in outcome.placements:
         _propose(case, today, month, placement)
     for offer in outcome.centrum_offers:
-        _publish_unplaced(case, offer.client, "kraamcentrum_offered", ())
+        _publish_unplaced(case, offer.client, KRAAMCENTRUM_OFFERED, ())
     for unplaced in outcome.unplaced:
         if unplaced.why is Unplaceable.GAVE_WAY:
             row = case.state.waiting.get(unplaced.client)

@@ -1,8 +1,8 @@
 """At month close: what each contracted provider carried beside what it should have, stated to those who may see it.
 
 A provider's package sees its own line, its rank and, with enough providers that nobody's figure follows, the region's
-totals; an insurer the lines of its contracted providers; the coordinator every line (DOMAIN "Readers"). All lines of a
-month stand under one root (statement_root.py), which everybody gets.
+totals; an insurer the lines of its contracted providers; a lead insurer and the coordinator every line (DOMAIN
+"Readers"). All lines of a month stand under one root (statement_root.py), which everybody gets.
 """
 
 from collections import Counter
@@ -25,6 +25,7 @@ from hub.domain.fair_share import (
     low_run_after,
 )
 from hub.domain.findings import Ground, open_finding
+from hub.domain.guideline_check import granted_minutes
 from hub.domain.identifiers import Agb, Month, TenantId, month_of, month_text
 from hub.domain.registrations import DeliveredRow, delivered_key
 from hub.domain.rounds import shares_of, standings
@@ -117,14 +118,16 @@ def _not_taken(case: Case, month: Month) -> dict[Agb, list[ProposalRow]]:
 
 def _given(case: Case, month: Month) -> dict[Agb, _Given]:
     """By provider what clients born in the month got. Sums, so the order of the rows does not matter."""
-    guideline = case.state.supply.guideline_of(month)
+    guideline, plan = case.state.supply.guideline_of(month), case.state.plan
     found: dict[Agb, _Given] = {}
     for _, row in case.state.registrations.unordered():
         if row.born_on is None or month_of(row.born_on) != month:
             continue
-        above = 0 if guideline is None else max(0, row.delivered_minutes - guideline.minutes)
-        ended = row.end_reason is CareEndReason.COMPLETED
-        at_floor = ended and row.delivered_minutes <= case.state.plan.minimal_minutes(row.born_on)
+        floor = granted_minutes(plan, row, month, plan.floor_minutes(row.born_on, klim=row.klim))
+        at_floor = row.end_reason is CareEndReason.COMPLETED and row.delivered_minutes <= floor
+        above = 0
+        if guideline is not None:
+            above = max(0, row.delivered_minutes - granted_minutes(plan, row, month, guideline.minutes))
         so_far = found.get(row.provider, _NOTHING_GIVEN)
         found[row.provider] = _Given(so_far.above_guideline_minutes + above, so_far.scaled_to_floor or at_floor)
     return found
@@ -210,16 +213,16 @@ def _all_totals(shares: Shares, ledger: RegionContribution) -> RegionTotals:
 
 
 def _readers(case: Case, provider: Agb) -> list[tuple[TenantId, StatementAudience]]:
-    """The package that speaks for it, the insurers that contracted it, the coordinator."""
+    """The package that speaks for it, the insurers that contracted it or lead here, the coordinator."""
     assert case.today is not None
     readers: list[tuple[TenantId, StatementAudience]] = []
     package = case.package_of(provider)
     if package is not None:
         readers.append((package, StatementAudience.PROVIDER))
-    for uzovi in case.state.contracts.insurers_of(provider, case.today):
-        insurer = case.place.reference.insurer.get(uzovi)
-        if insurer is not None:
-            readers.append((insurer, StatementAudience.INSURER))
+    known = case.place.reference.insurer
+    contracting = (known[u] for u in case.state.contracts.insurers_of(provider, case.today) if u in known)
+    insurers = dict.fromkeys((*contracting, *case.place.lead_insurers))
+    readers.extend((insurer, StatementAudience.INSURER) for insurer in insurers)
     if case.place.coordinator is not None:
         readers.append((case.place.coordinator, StatementAudience.COORDINATOR))
     return readers

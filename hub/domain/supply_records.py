@@ -1,5 +1,6 @@
 """What providers, insurers and the KSV say about a region's capacity, its plan and its colour, as it comes in."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Final, TypeVar
 
@@ -38,7 +39,12 @@ TOO_MANY: Final = Verdict("too_many_records")
 
 
 def declare_capacity(case: Case, event: e.CapacityDeclared) -> Verdict:
-    """A provider says what it can deliver; it may answer a capacity request."""
+    """A provider says what it can deliver; it may answer a capacity request.
+
+    A figure of a day to come counts as today's: a mistaken year must not stay fresh, and the latest, for years.
+    """
+    if case.today is not None and event.declared_on > case.today:
+        event = replace(event, declared_on=case.today)
     case.state.forecast.declare_capacity(event)
     declared_since(case, event.provider, event.period_from, event.period_until)
     return APPLIED
@@ -147,9 +153,12 @@ def adopt_plan(case: Case, event: e.RegionPlanAdopted) -> Verdict:
         return Verdict("invalid_plan", f"/plan{faults[0].pointer}")
     if leads and sorted(plan.lead_insurers) != sorted(leads):
         return Verdict("invalid_plan", "/plan/lead_insurers")
-    if len(case.state.plans.plans) >= PLANS_MAX:
+    book = case.state.plans
+    if len(book.plans) >= PLANS_MAX and case.today is not None:
+        book = book.without_past(case.today)
+    if len(book.plans) >= PLANS_MAX:
         return TOO_MANY
-    case.state.plans = case.state.plans.adopted(plan)
+    case.state.plans = book.adopted(plan)
     return APPLIED
 
 

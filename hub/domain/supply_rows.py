@@ -138,7 +138,7 @@ class SupplyRows:
 
     def measures_running(self, today: date) -> list[MeasureRow]:
         """Measures that have begun and not ended, in the order of their records."""
-        return [row for row in self.measures.values() if row.started and row.on <= today]
+        return [row for row in self.measures.values() if (row.on <= today if row.started else today < row.on)]
 
     def declared_colour(self, today: date) -> DeclaredColour | None:
         """What the KSV declares for a day: of several the one that begins last, then the one declared last."""

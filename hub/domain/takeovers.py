@@ -14,6 +14,7 @@ from hub.domain import events as e
 from hub.domain.case import Case
 from hub.domain.identifiers import NATIONAL, RecordId, TenantId
 from hub.domain.receipts import APPLIED, TAKEN_OVER, Verdict
+from hub.domain.registrations import count_delivered
 from hub.domain.versions import KnownVersion, record_key
 from hub.domain.words import RecordKind
 
@@ -37,6 +38,7 @@ def take_over(case: Case, event: e.RecordsTakenOver) -> None:
     """Move what this region holds. Where the new tenant has sent a record already, the higher version stands."""
     renamed = None if event.ids is None else {pair.old_id: pair.new_id for pair in event.ids}
     moved: dict[str, str] = {}
+    joined: dict[str, None] = {}
     for key, row in case.state.registrations.items():
         if row.tenant != event.old_tenant or row.provider != event.provider:
             continue
@@ -46,15 +48,18 @@ def take_over(case: Case, event: e.RecordsTakenOver) -> None:
         heir = record_key(event.new_tenant, event.provider, e.RegistrationSubmitted, fresh)
         own = case.state.registrations.get(heir)
         case.state.drop_registration(key)
-        if own is None or own.version < row.version:
-            case.state.put_registration(
-                heir, msgspec.structs.replace(row, tenant=event.new_tenant, record_id=fresh)
-            )  # fmt: skip
+        stands, other = (row, own) if own is None or own.version < row.version else (own, row)
+        if other is not None:
+            joined[heir] = None
+            if stands.born_on is None:
+                stands = msgspec.structs.replace(stands, born_on=other.born_on, hospital_days=other.hospital_days)
+        case.state.put_registration(heir, msgspec.structs.replace(stands, tenant=event.new_tenant, record_id=fresh))
         moved[key] = heir
         _bequeath(case, key, heir)
     if not moved:
         return
     _move_care(case, event, moved)
+    _add_up_care(case, joined)
     _move_links(case, event, moved)
     case.say(replace(event, region=case.region))
 
@@ -89,7 +94,24 @@ def _move_care(case: Case, event: e.RecordsTakenOver, moved: dict[str, str]) -> 
         case.state.care.remove(key)
         if case.state.care.get(new_key) is None:
             case.state.care.put(new_key, msgspec.structs.replace(care, registration=heir))
+        else:
+            count_delivered(case.state.delivered, care, -1)
         _bequeath(case, key, new_key)
+
+
+def _add_up_care(case: Case, joined: dict[str, None]) -> None:
+    """Of a client whom both packages had sent, what either delivered is hers, whichever version stands."""
+    sums = dict.fromkeys(joined, (0, 0))
+    for _, care in case.state.care.unordered() if joined else ():
+        if care.registration in sums:
+            physical, digital = sums[care.registration]
+            sums[care.registration] = physical + care.physical_minutes, digital + care.digital_minutes
+    for heir, (physical, digital) in sums.items():
+        row = case.state.registrations.get(heir)
+        assert row is not None
+        case.state.put_registration(
+            heir, msgspec.structs.replace(row, physical_minutes=physical, digital_minutes=digital)
+        )  # fmt: skip
 
 
 def _move_links(case: Case, event: e.RecordsTakenOver, moved: dict[str, str]) -> None:

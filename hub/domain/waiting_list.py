@@ -174,8 +174,9 @@ def listed(old: WaitingRow | None, event: WaitingClientListed, tenant: TenantId,
     return msgspec.structs.replace(
         row, admitted=old.admitted, placed_by=old.placed_by, agreed=old.agreed, proposal=old.proposal,
         proposals_made=old.proposals_made, declined_by=old.declined_by, refused=old.refused, linked=old.linked,
-        mediation_asked=old.mediation_asked, kraamcentrum_declined=old.kraamcentrum_declined, missed=old.missed,
-        gave_way=old.gave_way, status_told=old.status_told,
+        mediation_asked=old.mediation_asked and old.insurer == row.insurer,
+        kraamcentrum_declined=old.kraamcentrum_declined, missed=old.missed, gave_way=old.gave_way,
+        status_told=old.status_told,
     )  # fmt: skip
 
 

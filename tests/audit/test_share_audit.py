@@ -148,7 +148,7 @@ def lines_for(tenant: TenantId, month: str = "2026-04") -> list[f.FairShareState
 def test_the_auditor_refolds_a_region_and_finds_its_statements_equal(dump: Dump) -> None:
     """Each line to each reader, and the root to everybody."""
     verdict = verify_region(dump.write(), HERE, MARCH)
-    assert verdict.differences == () and verdict.statements == 6 * 3 + 1
+    assert verdict.differences == () and verdict.statements == 6 * 4 + 1
     assert verdict.root
 
 
@@ -275,7 +275,7 @@ def test_statements_are_documents_for_people(dump: Dump, tmp_path: Path, languag
     key = tmp_path / "key.pem"
     public = signing.new_key(key)
     written = render_dump(dump.write(), tmp_path / "out", language, key)
-    assert len(written) == 2 * 2 * 5, "HTML and CSV, two months, three packages, an insurer and the coordinator"
+    assert len(written) == 2 * 2 * 6, "HTML and CSV, two months, three packages, two lead insurers and the coordinator"
     page = (tmp_path / "out" / f"{ALFA}.{HERE}.2026-04.{language}.html").read_text("utf-8")
     assert public in page and ("Gelijke inspanning" in page) == (language == "nl")
     table = (tmp_path / "out" / f"{ALFA}.{HERE}.2026-04.{language}.csv").read_text("utf-8").splitlines()
@@ -427,7 +427,7 @@ def test_a_later_generation_is_audited_like_the_first(dump: Dump) -> None:
         (folder / "topics" / f"{topic}.jsonl").rename(folder / "topics" / f"{catalogue.of_generation(topic, 2)}.jsonl")
     (folder / "tables.json").write_bytes(tables.render(replace(REFERENCE, generation=2)))
     verdict = verify_region(folder, HERE, MARCH)
-    assert verdict.differences == () and verdict.statements == 6 * 3 + 1
+    assert verdict.differences == () and verdict.statements == 6 * 4 + 1
     said = next(fact for _, fact in dump.facts if isinstance(fact, f.AllocationStated))
     told = replay_allocation(folder, HERE, said.proposal_id)
     assert told and all(one.same_bytes for one in told)

@@ -97,6 +97,16 @@ def test_red_without_a_plan_alerts_that_nobody_mediates() -> None:
     assert ("no_mediator_named", "opened") in Story().sees(C.RED_A, mediation=NOBODY)
 
 
+def test_that_all_are_full_is_told_at_once_and_asks_for_a_talk_with_the_insurers() -> None:
+    """Rule 15; once, also where red stood already and its months are the same."""
+    story = Story()
+    assert story.sees(C.RED_A) == [("code_red", "opened")]
+    assert "extra interventions" not in story.told[-1].next_step.en
+    assert story.sees(C.RED_B) == [("code_red", "revised")]
+    assert "extra interventions" in story.told[-1].next_step.en
+    assert story.sees(C.RED_A) == story.sees(C.RED_B) == []
+
+
 def test_a_false_vol_is_an_alert_about_that_provider() -> None:
     """Rule 13; one alert, however many months it claims."""
     story = Story()
@@ -158,6 +168,20 @@ class TestClock:
         assert story.days(1) == [("code_red", "escalated")]
         assert "Bo Geboortezorg" in story.told[-1].next_step.en
         assert story.days(60) == []
+
+    def test_a_plan_with_fewer_steps_may_come_while_an_alert_stands_high(self) -> None:
+        """It goes on with whoever is the last in the new line."""
+        story = Story()
+        story.sees(C.RED_A)
+        story.days(7)
+        assert "Bo Geboortezorg" in story.told[-1].next_step.en
+        grown = judged(C.RED_A, Reason(code=ReasonCode.REGION_UNABLE, month=MAY))
+        conditions = colour_conditions(HERE, grown, INSURER)
+        for steps, said in ((RULES.critical[:1], "lead insurers"), ((), "Coordinator: distribute")):
+            rules = AlertRules(critical=steps, revise_after_days=0)
+            (change,) = story.book.observe(conditions, COLOUR_KINDS, story.day, rules)
+            assert said in change.next_step.en
+            conditions = colour_conditions(HERE, judged(C.RED_A), INSURER)
 
     def test_an_acknowledged_alert_rests(self) -> None:
         """Two weeks after the acknowledgement its clock goes on, if the cause is still there."""

@@ -96,3 +96,12 @@ def test_a_restored_book_holds_the_same_claims() -> None:
     restored = ClaimBook()
     restored.restore({name: part for name, part in made.changed_parts().items() if part is not None})
     assert restored.of(HOME) == made.of(HOME)
+
+
+def test_of_several_claims_for_a_month_the_one_that_the_coordinator_judged_speaks() -> None:
+    """Her word stands above all (rule 13); without it the oldest, which had longest to prove."""
+    made = claimed()
+    made.declare(replace(VOL, record_id=RecordId("vol-2")), DAY + timedelta(days=3))
+    assert made.on(HOME, APRIL, FullLevel.MINIMUM) == made.of(HOME)[0]
+    assert made.judge(HOME, RecordId("vol-2"), ClaimJudgement.CONFIRMED)
+    assert made.on(HOME, APRIL, FullLevel.MINIMUM) == made.of(HOME)[1]

@@ -1,5 +1,6 @@
 """However full a region gets, no part outgrows a record of the snapshot topic (DESIGN spine 6)."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from hub.domain.identifiers import Month, Pc4, RecordId, TenantId
 from hub.domain.link_rows import LinkRow
 from hub.domain.mandates import MandateRow
 from hub.domain.pool_rows import PoolRow
+from hub.domain.region_plan import national_defaults
 from hub.domain.registrations import CareRow, DeliveredRow, RegistrationRow, Standing
 from hub.domain.shards import Shards, encode_canonical
 from hub.domain.supply_rows import (
@@ -36,10 +38,19 @@ from tests.domain.region_world import (
     DAY_1,
     FIRST_INSURER,
     HERE,
+    INS_1,
+    INS_2,
+    KSV,
+    LINDE,
     LIST,
+    OFFICE,
     POSTCODE,
     ROOS,
+    SECOND_INSURER,
     World,
+    contract,
+    day,
+    mandate,
     registration,
     registration_ref,
 )
@@ -166,3 +177,37 @@ def test_a_full_kind_refuses_new_records_and_still_takes_new_versions() -> None:
     assert world.given(registration("r2"), ALFA)[0].code == "too_many_records"
     assert world.given(registration("r1", version=2), ALFA)[0].code == "applied"
     assert [type(fact) for fact in world.given(registration("r3"), ALFA)][1:] == [e.RecordSettled]
+
+
+def test_where_mandates_or_contracts_are_on_their_bound_they_can_still_be_ended() -> None:
+    """The refusal asks to end old ones first."""
+    world = World()
+    world.mandate(ROOS, ALFA)
+    world.given(contract(ROOS), INS_1)
+    world.state.mandates.rows.size_max = world.state.contracts.rows.size_max = 1
+    assert world.given(mandate(ROOS, ALFA, version=2, valid_until=day(9)), OFFICE)[0].code == "applied"
+    assert world.given(contract(ROOS, version=2, valid_until=day(9)), INS_1)[0].code == "applied"
+    assert world.given(mandate(LINDE, ALFA), OFFICE)[0].code == "too_many_records"
+    assert world.given(contract(LINDE), INS_1)[0].code == "too_many_records"
+
+
+def test_a_region_may_adopt_a_plan_however_many_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Versions that can hold no more make room."""
+    monkeypatch.setattr("hub.domain.supply_records.PLANS_MAX", 2)
+    world = World()
+    world.starts_day(DAY_1)
+    said = []
+    for version in (1, 2, 3, 4):
+        plan = replace(
+            national_defaults(HERE, (FIRST_INSURER, SECOND_INSURER)), version=version, short=True, valid_from=DAY_1
+        )
+        sent = e.RegionPlanAdopted(record_id=plan.plan_id, version=version, region=HERE, plan=plan)
+        said.append(world.given(sent, KSV)[0].code)
+        for insurer, tenant in ((FIRST_INSURER, INS_1), (SECOND_INSURER, INS_2)) if version < 3 else ():
+            concurs = e.RegionPlanConcurred(
+                record_id=RecordId(f"{version}-{insurer}"), version=1, insurer=insurer, region=HERE,
+                plan_id=plan.plan_id, plan_version=version,
+            )  # fmt: skip
+            world.given(concurs, tenant)
+        world.starts_day(day(version + 1))
+    assert said == ["applied", "applied", "applied", "too_many_records"], "the fourth waits for the third's concurrence"

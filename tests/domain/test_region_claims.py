@@ -17,7 +17,7 @@ from hub.domain.facts import (
     RegionStatusChanged,
 )
 from hub.domain.identifiers import Agb, Pc4, RecordId, Uzovi
-from hub.domain.region_plan import PlanBook, RegionPlan, national_defaults
+from hub.domain.region_plan import CareNorms, PlanBook, RegionPlan, national_defaults
 from hub.domain.words import (
     AlertKind,
     AlertState,
@@ -52,6 +52,7 @@ from tests.domain.region_world import (
     registration,
 )
 
+LEADS = (FIRST_INSURER, SECOND_INSURER)
 CONFIRMED, REJECTED = ClaimJudgement.CONFIRMED, ClaimJudgement.REJECTED
 
 
@@ -208,6 +209,23 @@ def test_who_gives_more_than_the_guideline_in_a_scarce_month_is_found_afterwards
     assert not_followed(world) == ([ROOS] if found else [])
 
 
+def test_where_care_is_spread_over_four_weeks_the_guideline_is_looked_at_when_it_is_reported() -> None:
+    """Later than the end of the next month; the plan says over how many days care lies."""
+    world = World()
+    world.mandate(ROOS, ALFA)
+    world.given(guideline(), KSV)
+    plan = replace(national_defaults(HERE, LEADS), version=1, norms=CareNorms(care_profile=(1,) * 28))
+    world.state.plans = PlanBook(HERE).adopted(plan)
+    for insurer in LEADS:
+        world.state.plans = world.state.plans.concurred(plan.plan_id, 1, insurer, date(2026, 3, 1))
+    world.starts_day(DAY_1)
+    delivers(world, ROOS, 40)
+    world.lives_until(date(2026, 5, 5))
+    assert not_followed(world) == []
+    world.starts_day(date(2026, 5, 6))
+    assert not_followed(world) == [ROOS]
+
+
 def test_a_guideline_that_came_after_its_month_had_begun_binds_nobody_backwards() -> None:
     """Who had registered before could not know."""
     world = region((ROOS, 5000))
@@ -321,3 +339,11 @@ def named_plan(*measures: str) -> RegionPlan:
 def concurrences(plan: RegionPlan) -> tuple[tuple[RecordId, int, Uzovi, date], ...]:
     """Both lead insurers concurred long ago."""
     return tuple((plan.plan_id, plan.version, insurer, date(2026, 1, 1)) for insurer in plan.lead_insurers)
+
+
+def test_a_declaration_of_a_day_to_come_gets_as_old_as_any_other() -> None:
+    """A mistaken year must not keep it fresh, nor before what is declared afterwards (rule 17)."""
+    world = region((ROOS, 100))
+    world.given(capacity(ROOS, hours=900, version=2, declared_on=date(2062, 3, 2)), ALFA)
+    (held,) = world.state.forecast.capacities.declarations(ROOS)
+    assert held.declared_on == DAY_1

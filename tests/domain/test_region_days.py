@@ -39,8 +39,11 @@ from hub.domain.words import (
     InForceKind,
     MeasureStatus,
     Mediator,
+    OverrideOutcome,
+    OverrideReason,
     RemovalReason,
     StatementAudience,
+    WaitingStatus,
 )
 from tests.domain.region_world import (
     ALFA,
@@ -186,6 +189,44 @@ def test_a_verified_guideline_full_asks_every_provider_for_capacity_and_silence_
     assert {recipient for recipient, _, _ in silent} == {KSV, ALFA}
 
 
+def test_a_provider_that_nobody_speaks_for_is_asked_once_somebody_does() -> None:
+    """Rules 31 and 35: whom nobody could tell is not found silent."""
+    world = region((ROOS, ALFA, 100), (LINDE, BETA, 5000))
+    world.given(contract(WILG), INS_1, home=False)
+    register(world, 20, ROOS, ALFA, day(45))
+    world.given(full(level=FullLevel.GUIDELINE), ALFA)
+    world.lives_until(day(12))
+    silent = of_type(world.facts, ComplianceFound)
+    assert WILG not in {f.provider for f in silent if f.code is FindingCode.CAPACITY_REQUEST_UNANSWERED}
+    world.mandate(WILG, GAMMA)
+    assert [(fact.provider, fact.answer_by) for fact in of_type(world.starts_day(day(13)), CapacityRequested)] == [
+        (WILG, day(20))
+    ]
+
+
+def test_whoever_delivers_here_makes_capacity_visible_also_without_a_contract() -> None:
+    """S3, rule 16 binds all providers."""
+    world = region((ROOS, ALFA, 5000))
+    world.mandate(WILG, GAMMA)
+    world.given(registration(provider=WILG), GAMMA)
+    told = findings(world.lives_until(day(40)), FindingCode.CAPACITY_NOT_SHARED)
+    assert [recipient for recipient, _, _ in told] == [KSV, GAMMA]
+
+
+def test_a_measure_that_is_said_to_end_later_runs_until_that_day() -> None:
+    """Red without recorded measures says so, and these are recorded."""
+    world = region((ROOS, ALFA, 5000))
+    for version, status_, on in ((1, MeasureStatus.STARTED, day(1)), (2, MeasureStatus.ENDED, day(10))):
+        world.given(
+            e.MeasureReported(
+                record_id=RecordId("m1"), version=version, provider=None, region=HERE, measure="scale-down",
+                status=status_, on=on,
+            ),
+            KSV,
+        )  # fmt: skip
+    assert [len(world.state.supply.measures_running(day(n))) for n in (1, 9, 10)] == [1, 1, 0]
+
+
 def test_a_declared_colour_stands_beside_the_computed_one() -> None:
     """The KSV's declaration changes nothing in what is computed."""
     world = region((ROOS, ALFA, 5000))
@@ -319,6 +360,14 @@ def test_black_is_found_afterwards(
     assert alerts == ({HERE} if missed else set()), "an alert never names a client"
 
 
+def test_who_went_to_another_provider_before_any_care_is_not_missed_here() -> None:
+    """She is that provider's client; with some care given she counts (above)."""
+    world = region((ROOS, ALFA, 5000))
+    world.given(registration(due_date=day(3)), ALFA)
+    world.given(ended(reason=CareEndReason.OTHER_PROVIDER, ended_on=day(1)), ALFA)
+    assert findings(world.lives_until(day(40)), FindingCode.BELOW_MINIMAL_CARE) == []
+
+
 @pytest.mark.parametrize(
     ("reason", "missed"), [(RemovalReason.BORN, True), (RemovalReason.MOVED, False), (RemovalReason.PLACED, False)]
 )
@@ -329,6 +378,33 @@ def test_a_client_who_was_never_placed_counts(reason: RemovalReason, missed: boo
     world.given(removed(reason=reason), LIST)
     told = findings(world.lives_until(day(12)), FindingCode.BELOW_MINIMAL_CARE)
     assert bool(told) is missed
+
+
+def test_a_client_who_got_her_care_after_all_is_found_missed_no_longer() -> None:
+    """Care that was reported late, and a client who was placed beyond her due date."""
+    world = region((ROOS, ALFA, 5000))
+    world.given(registration(due_date=day(1)), ALFA)
+    world.given(care(physical_minutes=300, employed_minutes=300), ALFA)
+    world.given(ended(), ALFA)
+    world.given(waiting(due_date=day(3)), LIST)
+    found = findings(world.lives_until(day(12)), FindingCode.BELOW_MINIMAL_CARE)
+    assert [(to, status_.value) for to, status_, _ in found] == [(KSV, "opened"), (ALFA, "opened"), (KSV, "opened")]
+    world.given(care(version=2), ALFA)
+    placed = e.AllocationOverridden(
+        record_id=RecordId("o1"), version=1, region=HERE, waiting_tenant=LIST, waiting_id=RecordId("w1"),
+        outcome=OverrideOutcome.PLACED, provider=ROOS, reason=OverrideReason.PLACED_BY_PHONE,
+    )  # fmt: skip
+    world.given(placed, KSV)
+    found = findings(world.starts_day(day(13)), FindingCode.BELOW_MINIMAL_CARE)
+    assert [(to, status_.value) for to, status_, _ in found] == [(KSV, "closed"), (ALFA, "closed"), (KSV, "closed")]
+
+
+@pytest.mark.parametrize(("hospital_days", "missed"), [(7, True), (8, False)])
+def test_who_is_owed_nothing_after_her_days_in_hospital_missed_nothing(hospital_days: int, missed: bool) -> None:
+    """Rule 7: 24 h less 3 h a day."""
+    world = region((ROOS, ALFA, 5000))
+    world.given(waiting(due_date=day(3), hospital_days=hospital_days), LIST)
+    assert bool(findings(world.lives_until(day(12)), FindingCode.BELOW_MINIMAL_CARE)) is missed
 
 
 def test_the_alert_of_a_missed_client_closes_when_no_other_follows() -> None:
@@ -394,8 +470,12 @@ def test_capacity_and_rooms_are_stated_daily_where_they_changed() -> None:
     assert all(fact.clients == 0 or fact.clients >= 5 for fact in of_type(world.facts, RegionCapacityStated))
 
 
-def test_at_month_close_each_provider_insurer_and_coordinator_gets_its_lines() -> None:
-    """A package sees its own line; totals only where four providers hide each other (DESIGN "Privacy")."""
+@pytest.mark.parametrize("listed", [True, False])
+def test_at_month_close_each_provider_insurer_and_coordinator_gets_its_lines(listed: bool) -> None:
+    """A package sees its own line; totals only where four providers hide each other (DESIGN "Privacy").
+
+    The pool is the same whether or not the tool took her off the list once she was placed.
+    """
     world = region((ROOS, ALFA, 500), (LINDE, BETA, 500))
     world.given(declares(DeclaredColour.RED), KSV)
     world.given(waiting(due_date=day(6)), LIST)
@@ -405,6 +485,9 @@ def test_at_month_close_each_provider_insurer_and_coordinator_gets_its_lines() -
         answer=AllocationAnswer.ACCEPTED,
     )  # fmt: skip
     world.given(accepted, KSV)
+    if not listed:
+        gone = waiting(version=2, status=WaitingStatus.REMOVED, removal_reason=RemovalReason.PLACED, due_date=day(6))
+        world.given(gone, LIST)
     assert of_type(world.lives_until(date(2026, 3, 31)), FairShareStated) == []
     lines = of_type(world.lives_until(date(2026, 4, 1)), FairShareStated)
     assert {line.month for line in lines} == {"2026-03"}
@@ -416,8 +499,12 @@ def test_at_month_close_each_provider_insurer_and_coordinator_gets_its_lines() -
     assert {line.provider: line.accepted_minutes for line in coordinator} == {
         ROOS: 1440 if row.provider == ROOS else 0, LINDE: 1440 if row.provider == LINDE else 0,
     }  # fmt: skip
+    assert world.state.waiting.values()[0].listed is listed
     assert sum(line.carry_minutes for line in coordinator) == 0, "what one bears above its share, the other is short of"
-    assert {line.recipient for line in lines} == {ALFA, BETA, INS_1, KSV}
+    assert {line.recipient for line in lines} == {ALFA, BETA, INS_1, INS_2, KSV}
+    assert [line.provider for line in lines if line.recipient == INS_2] == [ROOS, LINDE], (
+        "it leads, and contracts neither"
+    )
 
 
 def test_totals_are_told_only_where_three_others_hide_each_other() -> None:
@@ -461,7 +548,10 @@ def test_all_statements_of_a_month_stand_under_one_root_and_each_checks_itself()
 
 
 def test_the_ledger_counts_what_a_provider_did_not_take_and_what_it_gave_above_the_guideline() -> None:
-    """Declines by reason, refusals by postcode (below five not told), and hours above while the other gave 24 h."""
+    """Declines by reason, refusals by postcode (below five not told), and hours above while the other gave 24 h.
+
+    The hours at a birth are beside the guideline and beside the floor (rule 42).
+    """
     world = region((ROOS, ALFA, 500), (LINDE, BETA, 500))
     world.given(declares(DeclaredColour.RED), KSV)
     guideline = e.GuidelineAdopted(
@@ -476,10 +566,10 @@ def test_the_ledger_counts_what_a_provider_did_not_take_and_what_it_gave_above_t
         answer=AllocationAnswer.DECLINED, reason=DeclineReason.NO_ROOM,
     )  # fmt: skip
     world.given(declined, tenant)
-    world.given(registration("r1", due_date=DAY_1), ALFA)
-    world.given(care("c1", physical_minutes=45 * 60), ALFA)
-    world.given(registration("r2", provider=LINDE, due_date=DAY_1), BETA)
-    world.given(care("c2", provider=LINDE, registration_id=RecordId("r2")), BETA)
+    world.given(registration("r1", due_date=DAY_1, partus_assistance=True), ALFA)
+    world.given(care("c1", physical_minutes=(45 + 6) * 60), ALFA)
+    world.given(registration("r2", provider=LINDE, due_date=DAY_1, partus_assistance=True), BETA)
+    world.given(care("c2", provider=LINDE, registration_id=RecordId("r2"), physical_minutes=(24 + 6) * 60), BETA)
     world.given(ended("x2", provider=LINDE, registration_id=RecordId("r2")), BETA)
     lines = of_type(world.lives_until(date(2026, 4, 1)), FairShareStated)
     of = {line.provider: line for line in lines if line.recipient == KSV}
@@ -519,7 +609,9 @@ def test_delivering_more_than_declared_is_a_finding() -> None:
     assert [recipient for recipient, _, _ in told] == [KSV, ALFA]
     above = {line.recipient: line.delivered_above_declared_minutes for line in of_type(facts, FairShareStated)}
     declared = next(line.deployable_minutes for line in of_type(facts, FairShareStated))
-    assert above == dict.fromkeys((ALFA, INS_1, KSV), 24 * 60 - declared), "and the figure stands in the statement"
+    assert above == dict.fromkeys((ALFA, INS_1, INS_2, KSV), 24 * 60 - declared), (
+        "and the figure stands in the statement"
+    )
 
 
 def test_a_held_tenant_is_an_alert_in_nl_until_it_is_released() -> None:

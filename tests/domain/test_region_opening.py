@@ -94,7 +94,7 @@ def test_the_new_region_judges_by_what_it_was_told() -> None:
     for part in opened_by_nl():
         one.told(part)
     assert [r.code for r in of_type(one.given(sent, ALFA), ReceiptIssued)] == ["applied"]
-    assert one.state.day == day(2)
+    assert one.state.day == one.state.forecast.today == day(2), "the forecast begins with the day that NL told"
     assert one.given(e.DayStarted(date=day(3)), CLOCK, home=False)
     assert one.state.contracts.contracted_on(day(3)) == {ROOS}
 

@@ -78,6 +78,19 @@ class TestInForce:
         held = [book.in_force(DAY + timedelta(days=n)) for n in (0, 9, 10, 11)]
         assert held == [PLAN, PLAN, second, second]
 
+    def test_what_can_hold_on_no_later_day_is_forgotten(self) -> None:
+        """Over, or behind a version in force that has no end; what is still to come, or to be concurred with, stays."""
+        first, over, lasting, coming = (replace(PLAN, version=n) for n in (1, 2, 3, 4))
+        over = replace(over, valid_until=DAY + timedelta(days=9))
+        coming = replace(coming, valid_from=DAY + timedelta(days=30))
+        book = agreed(first, over, lasting, coming).adopted(replace(PLAN, version=5))
+        assert [plan.version for plan in book.without_past(DAY - timedelta(days=1)).plans] == [1, 2, 3, 4, 5]
+        kept = book.without_past(DAY)
+        assert [plan.version for plan in kept.plans] == [3, 4, 5]
+        for days in (0, 29, 30):
+            assert kept.in_force(DAY + timedelta(days=days)) == book.in_force(DAY + timedelta(days=days)) is not None
+        assert [plan.version for plan in agreed(first, over).without_past(DAY + timedelta(days=10)).plans] == [1]
+
     def test_when_a_plan_ends_the_one_before_it_or_the_defaults_hold(self) -> None:
         """A plan for the summer, on top of the year's."""
         summer = replace(PLAN, version=2, valid_from=date(2026, 7, 1), valid_until=date(2026, 8, 31))
@@ -126,6 +139,10 @@ class TestInForce:
             "/norms/mean_minutes: found 60, expected at least the minimal",
         ),
         (replace(PLAN, norms=CareNorms(partus_minutes=-1)), "/norms/partus_minutes: found -1, expected a figure of"),
+        (
+            replace(PLAN, rounds=RoundRules(answer_days=20260302)),
+            "/rounds/answer_days: found 20260302, expected a figure",
+        ),
         (
             replace(PLAN, colours=ColourRules(orange_leave_permille=501)),
             "/colours/orange_leave_permille: found 501, expected 1 to 500, the threshold for entering",
@@ -178,8 +195,8 @@ def test_a_deviation_holds_on_its_days_and_a_month_takes_their_mean() -> None:
         ),
     )
     assert [plan.minimal_minutes(date(2028, 2, day)) for day in (28, 29)] == [1440, 0]
-    assert plan.minimal_minutes_of_month(parse_month("2028-02")) == -(-28 * 1440 // 29)
-    assert plan.minimal_minutes_of_month(parse_month("2028-04")) == 1440
+    assert plan.floor_minutes_of_month(parse_month("2028-02"), klim=False) == -(-28 * 1440 // 29)
+    assert plan.floor_minutes_of_month(parse_month("2028-04"), klim=False) == 1440
 
 
 def test_a_klim_client_has_the_klim_floor_and_a_deviation_lowers_it_where_it_lies_below() -> None:
@@ -196,6 +213,8 @@ def test_a_klim_client_has_the_klim_floor_and_a_deviation_lowers_it_where_it_lie
         assert plan.allocation_rules(day, klim=True).floor_minutes == hours * 60
         assert month_norms(plan, month).minimal_minutes_klim == hours * 60
     assert scarce.floor_minutes(day, klim=False) == 20 * 60
+    one_day = replace(klim, deviations=(replace(march, period_until=march.period_from),))
+    assert month_norms(one_day, month).minimal_minutes_klim == -(-(30 * 30 + 20) * 60 // 31), "the others are whole"
 
 
 def test_the_constants_of_other_rules_come_from_the_plan() -> None:

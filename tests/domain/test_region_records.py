@@ -224,6 +224,16 @@ def test_ended_care_closes_the_registration_once(world: World) -> None:
     assert receipt(late).code == "already_closed"
 
 
+def test_a_correction_after_the_end_of_care_does_not_undo_it(world: World) -> None:
+    """The end is a record of its own: she stands nowhere twice again, and why it ended stays known (rule 5)."""
+    world.given(registration(), ALFA)
+    world.given(ended(reason=CareEndReason.DECLINED_BY_CLIENT), ALFA)
+    corrected = world.given(registration(version=2, indicated_minutes=45 * 60), ALFA)
+    assert settled(corrected) == [(2, SettledOutcome.CLOSED)]
+    (row,) = world.state.registrations.values()
+    assert (row.active, row.end_reason, row.indicated_minutes) == (False, CareEndReason.DECLINED_BY_CLIENT, 45 * 60)
+
+
 def test_a_moved_record_closes_here_unless_it_is_newer(world: World) -> None:
     """The highest version wins; the other region closes its copy (spine 4)."""
     world.given(registration(version=2), ALFA)
@@ -280,3 +290,28 @@ def test_an_expired_record_stays_known_for_two_years(world: World) -> None:
     assert receipt(world.given(changed(registration(due_date=day(30))), ALFA)).code == "repeated"
     world.lives_until(day(30 + 120 + 731 + 65))
     assert len(world.state.versions) == 1, "the mandate has no end of its own and stays"
+
+
+def test_a_registration_that_comes_anew_begins_without_care(world: World) -> None:
+    """What was delivered before is gone with it: a lower total later must not take off what nobody counted."""
+    world.starts_day(DAY_1)
+    world.given(registration(due_date=DAY_1), ALFA)
+    world.given(care(), ALFA)
+    while len(world.state.registrations):
+        world.lives_until(day((world.state.day or DAY_1).toordinal() - DAY_1.toordinal() + 2))
+    world.given(registration(version=2, due_date=DAY_1), ALFA)
+    world.given(care(version=2, physical_minutes=600, employed_minutes=600), ALFA)
+    assert [row.physical_minutes for row in world.state.registrations.values()] == [600]
+    assert receipt(world.given(ended(), ALFA)).code == "applied"
+
+
+def test_digital_care_replaces_hours_and_extends_none(world: World) -> None:
+    """Rule 11: at most 6 hours, and never beyond what was indicated."""
+    world.given(registration(indicated_minutes=49 * 60), ALFA)
+    counted = []
+    for version, hours in enumerate((40, 45, 49, 50), 1):
+        world.given(
+            care(version=version, physical_minutes=hours * 60, digital_minutes=8 * 60, digital_consent=True), ALFA
+        )
+        counted += [row.delivered_minutes / 60 for row in world.state.registrations.values()]
+    assert counted == [46, 49, 49, 50]

@@ -1,5 +1,7 @@
 """The waiting list in red: who is asked, who answers, what everybody may know (rules 25 to 30, DESIGN spine 8)."""
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from hub.domain import events as e
 from hub.domain.facts import AllocationStated, ClientStatusChanged, ComplianceFound, DayClosed, MediationRequested
 from hub.domain.identifiers import Agb, RecordId, TenantId, is_record_id, looks_like_identity
+from hub.domain.region_plan import Deviation, Interventions, PlanBook, national_defaults
 from hub.domain.words import (
     AllocationAnswer,
     AllocationStatus,
@@ -17,6 +20,8 @@ from hub.domain.words import (
     OverrideOutcome,
     OverrideReason,
     RemovalReason,
+    SettledOutcome,
+    WaitingStatus,
 )
 from tests.domain.region_world import (
     ALFA,
@@ -36,6 +41,7 @@ from tests.domain.region_world import (
     WILG,
     World,
     capacity,
+    changed,
     contract,
     day,
     of_type,
@@ -68,6 +74,14 @@ def world() -> World:
     world.starts_day(DAY_1)
     red(world)
     return world
+
+
+def lives_by(world: World, **figures: Any) -> None:
+    """The region has a plan, in force since the first day."""
+    plan = replace(national_defaults(HERE, (FIRST_INSURER, SECOND_INSURER)), version=1, short=True, **figures)
+    world.state.plans = PlanBook(HERE).adopted(plan)
+    for insurer in plan.lead_insurers:
+        world.state.plans = world.state.plans.concurred(plan.plan_id, 1, insurer, date(2026, 3, 1))
 
 
 def stated(facts: list[Any], to: TenantId | None = None) -> list[AllocationStated]:
@@ -373,3 +387,66 @@ def test_a_duplicate_found_after_she_was_placed_leaves_the_promise_standing(worl
     said = world.told(link)
     assert stated(said) == []
     assert [(row.placed_by, row.linked) for _, row in world.state.waiting.items()] == [(provider, True)]
+
+
+@pytest.mark.parametrize(("due", "hours"), [(day(29), 20), (day(30), 20), (day(31), 24 + 6)])
+def test_what_she_is_owed_follows_the_period_of_her_birth_and_not_that_of_the_round(
+    world: World, due: date, hours: int
+) -> None:
+    """Rules 9 and 42: a deviation and a partus pool hold until the last of March; the round is on the 5th."""
+    lives_by(
+        world,
+        deviations=(Deviation(name="flu", period_from=DAY_1, period_until=day(30), minimal_minutes=20 * 60),),
+        interventions=Interventions(partus_pool_from=date(2026, 3, 1), partus_pool_until=day(30)),
+    )
+    world.starts_day(day(2))
+    world.given(waiting(due_date=due, partus_assistance=True), LIST)
+    said = stated(world.starts_day(day(3)) + world.starts_day(day(4)), KSV)
+    assert [(fact.status, fact.care_minutes) for fact in said] == [(AllocationStatus.PROPOSED, hours * 60)]
+
+
+def test_one_place_in_a_kraamcentrum_is_offered_to_one_client_at_a_time(world: World) -> None:
+    """Rule 42: who declines it leaves it to the next."""
+    lives_by(world, interventions=Interventions(kraamcentrum_places=1))
+    for provider in (ROOS, LINDE):
+        world.given(capacity(provider, hours=0, version=2), package_of(provider))
+    first, second = (stated(world.given(waiting(one, due_date=URGENT), LIST), KSV)[0] for one in ("w1", "w2"))
+    assert (first.reason, second.reason) == ("kraamcentrum_offered", "no_room")
+    world.given(override(OverrideOutcome.CLIENT_REFUSED, None, OverrideReason.KRAAMCENTRUM_DECLINED), KSV)
+    said = [(fact.waiting_id, fact.reason) for fact in stated(world.starts_day(day(2)), KSV)]
+    assert said == [("w2", "kraamcentrum_offered")]
+
+
+def test_a_placed_client_whom_the_tool_takes_off_the_list_is_still_found_among_registrations(world: World) -> None:
+    """So that she counts as allocated and not as an own client of who carries her."""
+    world.given(waiting(due_date=URGENT), LIST)
+    key, provider = proposed(world)
+    world.given(answer(key, provider, AllocationAnswer.ACCEPTED), package_of(provider))
+    gone = waiting(
+        version=2, status=WaitingStatus.REMOVED, removal_reason=RemovalReason.PLACED, due_date=URGENT
+    )  # fmt: skip
+    (settled,) = of_type(world.given(gone, LIST), e.RecordSettled)
+    assert settled.outcome is SettledOutcome.ACTIVE
+    world.given(registration("r1", provider=provider, due_date=URGENT), package_of(provider))
+    link = e.LinkFound(
+        link_id="v1", kind=LinkKind.WAITING_AND_REGISTERED, first=waiting_ref(version=2),
+        second=registration_ref("r1", tenant=package_of(provider), provider=provider), score_millibits=1, reasons=(),
+        held=False,
+    )  # fmt: skip
+    world.told(link)
+    assert [row.from_list for row in world.state.registrations.values()] == [True]
+    withdrawn = changed(gone, version=3, removal_reason=RemovalReason.WITHDRAWN)
+    (settled,) = of_type(world.given(withdrawn, LIST), e.RecordSettled)
+    assert settled.outcome is SettledOutcome.CLOSED, "nobody carries her any more"
+
+
+def test_a_client_whose_insurer_was_corrected_is_made_known_to_the_right_one() -> None:
+    """Rule 30: a mediation request goes to the client's insurer."""
+    world = World()
+    world.starts_day(DAY_1)
+    asked = [
+        fact.recipient
+        for version, insurer in ((1, FIRST_INSURER), (2, SECOND_INSURER), (3, SECOND_INSURER))
+        for fact in of_type(world.given(waiting(version=version, insurer=insurer), LIST), MediationRequested)
+    ]
+    assert asked == [INS_1, INS_2]

@@ -120,6 +120,21 @@ def test_a_client_counts_once_when_both_packages_have_sent_her(world: World) -> 
     assert row.version == 3
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_either_package_delivered_stays_with_the_client_whom_both_had_sent(world: World, version: int) -> None:
+    """Whichever version stands; a lower total afterwards is taken from what was counted, and stops nothing."""
+    world.given(registration("r1", version=version), GAMMA)
+    world.given(care("c1", physical_minutes=120, employed_minutes=120), GAMMA)
+    world.given(care("c2", physical_minutes=180, employed_minutes=180), ALFA)
+    world.told(decided())
+    assert [row.physical_minutes for row in world.state.registrations.values() if row.record_id == "r1"] == [300]
+    assert [row.physical_minutes for row in world.state.delivered.values()] == [300]
+    for record in ("c1", "c2"):
+        world.given(care(record, version=2, physical_minutes=30, employed_minutes=30), GAMMA)
+    assert [row.physical_minutes for row in world.state.registrations.values() if row.record_id == "r1"] == [60]
+    assert codes(world.given(ended("x1"), GAMMA)) == ["applied"]
+
+
 def test_a_region_that_holds_nothing_of_it_says_nothing() -> None:
     """No fact about a provider that does not deliver here."""
     assert World().told(decided()) == []
