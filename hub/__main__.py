@@ -1,6 +1,7 @@
 """The command line; hub/cli holds its commands by subject.
 
-Exit codes: 0 done, 1 something to mend (the message says what), 2 the command was called wrongly.
+Exit codes: 0 done, 1 something to mend (the message says what), 2 the command was called wrongly. A worker that stops
+for its supervisor to start it again ends with 4 (other tables are in force), a demo that is interrupted with 130.
 """
 
 import typer
@@ -9,7 +10,11 @@ from hub.cli import audit, cluster, connect, contracts, local, measure, sender
 from hub.errors import HubError
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The kraamzorg waitlist hub."
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The kraamzorg waitlist hub.",
+    epilog="Exit codes: 0 done, 1 something to mend, 2 called wrongly. `hub COMMAND --help` ends with an example.",
 )
 for subject in (local, cluster, sender, connect, audit, contracts, measure):
     app.add_typer(subject.app)
@@ -25,8 +30,25 @@ def main() -> None:
     except ValueError as problem:
         if (told := _told_of_settings(problem)) is None:
             raise
-        typer.echo(f"hub: the environment cannot be used:\n{told}\nSee `hub config show` for every setting.", err=True)
+        typer.echo(
+            f"hub: the environment cannot be used:\n{told}\nMend it; `hub config show` then shows every setting.",
+            err=True,
+        )
         raise SystemExit(2) from problem
+    except OSError as problem:
+        if (told := _told_of_the_machine(problem)) is None:
+            raise
+        typer.echo(f"hub: {told}", err=True)
+        raise SystemExit(2) from problem
+
+
+def _told_of_the_machine(problem: OSError) -> str | None:
+    """Which path or address of the caller's cannot be used, or None when it is about something else."""
+    if problem.filename is not None:
+        return f"cannot use {problem.filename}: {problem.strerror}. Give another path, or mend that one."
+    if "bind on address" in str(problem.strerror):
+        return f"cannot listen: {problem.strerror}. Set another HUB_HEALTH_PORT, or HUB_CONSOLE_PORT for the console."
+    return None
 
 
 def _told_of_settings(problem: ValueError) -> str | None:

@@ -215,7 +215,7 @@ def signed_roots_in(path: Path) -> dict[tuple[RegionCode, str], RootSigned]:
 
 def _records_in(path: Path) -> list[Any]:
     found: dict[bytes, Any] = {}
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             value = base64.b64decode(json.loads(line)["value_base64"] or "", validate=True)
             held = codec.decode(value)

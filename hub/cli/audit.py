@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from hub.cli.output import Json, say
+from hub.cli.output import Json, say, text_of
 from hub.errors import UsageError
 
 PANEL: Final = "For auditors and disputes"
@@ -175,7 +175,7 @@ def whatif(
     from hub.local.dump import dump_cluster
 
     try:
-        other = read_plan(plan.read_text("utf-8"))
+        other = read_plan(text_of(plan))
     except PlanFaulty as problem:
         raise UsageError(f"{plan} is no sound plan:\n{problem}") from problem
     if dump is not None:

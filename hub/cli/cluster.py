@@ -1,13 +1,11 @@
 """A cluster of one's own: topics and access, workers, generations, and how it is doing."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from hub.cli.output import Json, say
-from hub.errors import UsageError
+from hub.cli.output import Json, passwords_of, say
 
 PANEL: Final = "A running hub"
 Credentials = Annotated[
@@ -58,11 +56,7 @@ def topics_apply(
     more = {"security.protocol": str(settings.security_protocol)}
     if settings.ca_file:
         more["ssl.ca.location"] = str(settings.ca_file)
-    try:
-        passwords = json.loads(credentials.read_text("utf-8"))
-    except ValueError as problem:
-        raise UsageError(f"{credentials} holds no JSON; expected an object {{principal: password}}") from problem
-    done = apply(settings.bootstrap_servers, passwords, load(tables), more)
+    done = apply(settings.bootstrap_servers, passwords_of(credentials), load(tables), more)
     typer.echo(
         f"{done.topics} topics made, {done.users} users, {done.rules_added} rules added, {done.rules_removed} removed"
     )
@@ -74,7 +68,7 @@ def run(
         list[str] | None, typer.Option(help="Role of this worker; may be repeated. All when left out.")
     ] = None,
 ) -> None:
-    """Run workers against KAFKA_BOOTSTRAP_SERVERS. The role `console` serves the page and the schema registry."""
+    """Run workers against KAFKA_BOOTSTRAP_SERVERS. The role `console`, alone, serves the page and the registry."""
     if role == ["console"]:
         import asyncio
 
@@ -110,7 +104,7 @@ def doctor(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Look at a running hub: what is wrong, and the one next step. Exit code 0: nothing."""
+    """Look at a running hub: what is wrong, and the one next step. Exit code 0: nothing is wrong."""
     from hub.doctor.report import report, stack_from_file, stack_from_settings
 
     found = stack_from_file(stack) if stack is not None else stack_from_settings(credentials)
@@ -118,7 +112,7 @@ def doctor(
 
 
 @app.command(epilog="Example: HUB_CREDENTIALS_FILE=auditor.json hub dump DIR", rich_help_panel=PANEL)
-def dump(folder: Path) -> None:
+def dump(folder: Annotated[Path, typer.Argument(help="Folder to write.")]) -> None:
     """Write every topic that the auditor may read, and the tables, to a folder."""
     import sys
 
@@ -146,6 +140,6 @@ def generation_open(
     from hub.local.generation import open_generation
     from hub.settings import Settings
 
-    words = json.loads(credentials.read_text("utf-8"))
+    words = passwords_of(credentials)
     tell = (lambda line: None) if as_json else typer.echo
     say(asdict(open_generation(Settings().bootstrap_servers, words, load(tables), say=tell)), as_json)

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from hub.cli.output import Json, say
+from hub.cli.output import Json, say, text_of
 from hub.errors import UsageError
 
 PANEL: Final = "Other systems"
@@ -19,13 +19,17 @@ app.add_typer(prognosis_app, name="prognosis", rich_help_panel=PANEL)
 @edge_app.command("encode", epilog="Example: hub edge encode persons.csv --key-file epoch.json --out encodings.csv")
 def edge_encode(
     file: Annotated[Path, typer.Argument(exists=True, help="CSV with a person on each line.")],
-    key_file: Annotated[Path, typer.Option(exists=True, help="Key of the epoch.")],
+    key_file: Annotated[Path, typer.Option(exists=True, help='Key of the epoch: {"epochs": {"1": "64 hex digits"}}.')],
     out: Annotated[Path, typer.Option(help="Where the encodings go.")],
 ) -> None:
     """Encode persons so that they can be compared without being known."""
+    from hub.edge.errors import EdgeError
     from hub.edge.files import encode_file
 
-    typer.echo(f"{encode_file(file, key_file, out)} encoded")
+    try:
+        typer.echo(f"{encode_file(file, key_file, out)} encoded")
+    except EdgeError as problem:
+        raise UsageError(str(problem)) from problem
 
 
 @app.command(
@@ -49,7 +53,7 @@ def waitlist(
     from hub.streams.waitlist import connect
 
     configure(settings := Settings())
-    token = token_file.read_text("utf-8").strip()
+    token = text_of(token_file).strip()
     asyncio.run(connect(settings, url, tenant, token, coordinator, again=again))
 
 
@@ -66,10 +70,7 @@ def prognosis_import(
     from hub.domain.identifiers import TenantId
     from hub.settings import Settings
 
-    try:
-        events, faults = read_prognosis(file.read_text("utf-8"))
-    except UnicodeDecodeError as problem:
-        raise UsageError(f"{file} is not UTF-8; save it as UTF-8 and import it again") from problem
+    events, faults = read_prognosis(text_of(file))
     for fault in faults[:LINES_SHOWN_MAX]:
         typer.echo(str(fault), err=True)
     sent = 0 if dry_run or faults else send_to_inbox(TenantId(tenant), events, Settings())

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from hub.cli.output import Json, say
+from hub.cli.output import Json, say, text_of
 from hub.errors import UsageError
 
 PANEL: Final = "What is promised: schemas, plans, documents"
@@ -60,7 +60,7 @@ def validate(plan: Annotated[Path, typer.Argument(exists=True, help="A region pl
     from hub.contracts.plan_file import PlanFaulty, read_plan
 
     try:
-        read = read_plan(plan.read_text("utf-8"))
+        read = read_plan(text_of(plan))
     except PlanFaulty as problem:
         typer.echo(str(problem), err=True)
         raise SystemExit(1) from problem

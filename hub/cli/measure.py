@@ -6,11 +6,12 @@ from typing import Annotated, Final
 import typer
 
 from hub.cli.output import Json, say
+from hub.errors import UsageError
 from hub.local.dutch_people import Tier
 
 PANEL: Final = "Measured, without a hub"
 app = typer.Typer()
-match_app = typer.Typer(no_args_is_help=True, help="Duplicate detection, measured.")
+match_app = typer.Typer(no_args_is_help=True, help="Duplicate detection: measured, and its model learned.")
 app.add_typer(match_app, name="match", rich_help_panel=PANEL)
 
 
@@ -24,9 +25,13 @@ def match_evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure duplicate detection on a person data set, through the edge and the match fold."""
+    from hub.edge.errors import EdgeError
     from hub.match_evaluation.evaluate import evaluate_file
 
-    say(evaluate_file(file, pairs, batch), as_json)
+    try:
+        say(evaluate_file(file, pairs, batch), as_json)
+    except EdgeError as problem:
+        raise UsageError(str(problem)) from problem
 
 
 @match_app.command("generate", epilog="Example: hub match generate persons.csv --tier hard --records 50000 --seed 41")
@@ -65,9 +70,17 @@ def match_train(
 
 @app.command(epilog="Example: hub allocate scenario.json", rich_help_panel=PANEL)
 def allocate(
-    scenario: Annotated[Path, typer.Argument(exists=True, help="SCENARIO.json")], as_json: Json = False
+    scenario: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Scenario (JSON).")],
+    as_json: Json = False,
 ) -> None:
-    """Divide the clients of a scenario with the same code as the hub."""
+    """Divide the clients of a scenario with the same code as the hub.
+
+    The scenario is JSON: region, month (YYYY-MM), providers and clients.
+    A provider: agb, employed_hours, self_employed_hours, delivered_hours_12m,
+    own_obligation_hours, carry_hours, postcodes, and perhaps contracts.
+    A client: id, pc4, owed_hours, requested_at, and perhaps preferred, uzovi
+    and due_on. Hours are numbers; codes and postcodes are strings.
+    """
     from hub.local.scenario import allocate_file
 
     say(allocate_file(scenario), as_json)

@@ -1,9 +1,12 @@
-"""How a command answers: lines for people, one JSON object for programs."""
+"""How a command answers, lines for people or one JSON object for programs, and reads what it is given."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from hub.errors import UsageError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
 
@@ -17,3 +20,22 @@ def say(result: dict[str, Any], as_json: bool) -> None:
             typer.echo(
                 f"{key}: {json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | tuple) else value}"
             )
+
+
+def text_of(file: Path) -> str:
+    """What a text file holds. UsageError: it is no UTF-8."""
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as problem:
+        raise UsageError(f"{file} is not UTF-8; save it as UTF-8 and try again") from problem
+
+
+def passwords_of(file: Path) -> dict[str, str]:
+    """Passwords by principal. UsageError: it holds no JSON object."""
+    try:
+        held = json.loads(file.read_text("utf-8"))
+    except ValueError:
+        held = None
+    if not isinstance(held, dict):
+        raise UsageError(f"{file} holds no JSON object, expected {{principal: password}}; give the file that has it")
+    return held

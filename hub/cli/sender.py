@@ -63,7 +63,8 @@ def send(
     from hub.repair.written import faults_here, read_file, sentence
 
     desk = _desk(tenant)
-    events = list(read_file(file))
+    if not (events := list(read_file(file))):
+        raise UsageError(f"{file} holds no message, expected JSON with one event a line; nothing was sent")
     if faulty := [(number, fault) for number, one in enumerate(events, 1) for fault in faults_here(one, desk.tenant)]:
         lines = [f"message {number}: {sentence(fault.code, fault.pointer)}" for number, fault in faulty[:20]]
         raise UsageError("nothing was sent:\n" + "\n".join(lines))

@@ -82,8 +82,11 @@ def render(reference: Reference) -> bytes:
 
 
 def load(path: Path) -> Reference:
-    """Tables from a file."""
-    return parse(path.read_bytes())
+    """Tables from a file. ContractError names it, and what is wrong."""
+    try:
+        return parse(path.read_bytes())
+    except ContractError as problem:
+        raise ContractError(f"{path}: {problem}") from problem
 
 
 def _check(reference: Reference) -> None:

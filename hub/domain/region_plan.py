@@ -314,7 +314,7 @@ class Fault:
     expected: str
 
     def __str__(self) -> str:
-        return f"{self.pointer}: found {self.found}, expected {self.expected}"
+        return f"{self.pointer or '/'}: found {self.found}, expected {self.expected}"
 
 
 def plan_faults(plan: RegionPlan) -> tuple[Fault, ...]:

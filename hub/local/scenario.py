@@ -1,6 +1,6 @@
 """`hub allocate SCENARIO.json`: one month of one region, shared out and allocated by the same rules as the fold.
 
-DESIGN "Commands" has the format. Hours in, hours out; inside everything is whole minutes. A scenario that cannot be
+`hub allocate --help` has the format. Hours in, hours out; inside everything is whole minutes. A scenario that cannot be
 used is refused whole, with each fault at its JSON pointer: what was found and what was expected.
 """
 
@@ -159,7 +159,10 @@ class Scenario(_Part):
 
 def allocate_file(path: Path) -> dict[str, Any]:
     """Allocates the scenario in a file. UsageError: it is no scenario; the message has a line for each fault."""
-    return allocate_scenario(path.read_bytes())
+    try:
+        return allocate_scenario(path.read_bytes())
+    except UsageError as problem:
+        raise UsageError(f"{path} is no scenario:\n{problem}") from problem
 
 
 def allocate_scenario(content: bytes | str) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def run(roles: Sequence[str], settings: Settings) -> None:
     """Host `roles` until SIGTERM or SIGINT. HubError when the process cannot start."""
     unknown = [role for role in roles if role not in PRINCIPALS]
     if unknown or not roles:
-        raise UsageError(f"unknown roles {unknown}, expected some of {', '.join(ROLES)}")
+        raise UsageError(f"found roles {unknown}, expected some of {', '.join(ROLES)}, or `console` alone")
     configure(settings)
     asyncio.run(work(roles, settings))
 
