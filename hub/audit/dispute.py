@@ -91,11 +91,16 @@ def open_figures(dump: Path, region: str, month: str, provider: str) -> dict[str
     """For each figure of a provider's line, the events that it came from: applied ones, of each record the last.
 
     `delivered` counts births of the month, `delivered_12m` those of the twelve months before; `allocated` are proposals
-    open or accepted when the log ends, `not_taken` those that ended without care. UsageError as in `verify_region`.
+    open or accepted when the log ends, `not_taken` those that ended without care. UsageError as in `verify_region`, and
+    where nothing is known of the provider.
     """
     watching = _Watching(reference_of(dump), Agb(provider), month_in(month))
     for _ in _facts_of(dump, region, watching):
         pass
+    if not any(watching.found.values()):
+        raise UsageError(
+            f"found nothing of provider {provider!r} in {region} for {month}; check the AGB code and month"
+        )
     return {figure: list(watching.found[figure].values()) for figure in FIGURES}
 
 

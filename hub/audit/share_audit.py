@@ -233,12 +233,12 @@ def _own_figures(path: Path | None) -> dict[tuple[str, str], Mapping[str, int]]:
     try:
         told = json.loads(path.read_text("utf-8"))
         found: dict[tuple[str, str], Mapping[str, int]] = {}
-        for provider, figures in told.items():
+        for provider, figures in msgspec.convert(told, dict[str, dict[str, Any]]).items():
             by_month = figures if all(isinstance(one, dict) for one in figures.values()) else {"": figures}
             for month, one in by_month.items():
                 found[provider, month] = msgspec.convert(one, dict[str, int])
                 if strange := sorted(set(one) - set(OWN_FIGURES)):
                     raise UsageError(f"{path}: found {strange[0]}, expected one of {', '.join(OWN_FIGURES)}")
-    except (ValueError, AttributeError, msgspec.ValidationError) as problem:
-        raise UsageError(f"{path}: found {problem}, expected {{AGB: {{figure: minutes}}}}") from problem
+    except (msgspec.ValidationError, ValueError) as problem:
+        raise UsageError(f"{path}: expected {{AGB: {{figure: minutes}}}}; {problem}") from problem
     return found

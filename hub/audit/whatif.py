@@ -122,8 +122,8 @@ def what_if(dump: Path, plan: RegionPlan, from_day: date) -> dict[str, Any]:
         raise UsageError(f"found a plan for {plan.region}, expected one of {', '.join(sorted(reference.region))}")
     if row.lead_insurers and sorted(row.lead_insurers) != sorted(plan.lead_insurers):
         raise UsageError(
-            f"found lead insurers {', '.join(plan.lead_insurers)}, expected those of {plan.region}: "
-            f"{', '.join(row.lead_insurers)}"
+            f"found lead insurers {', '.join(plan.lead_insurers)} in the plan, expected those of {plan.region} in the "
+            f"tables: {', '.join(row.lead_insurers)}; mend lead_insurers"
         )
     topic = FOLDS["region"].in_generation(reference.generation).log_topic
     log = [r for r in read_topic(dump, topic, reference.partition(plan.region)) if r.key == plan.region]

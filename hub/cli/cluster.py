@@ -123,6 +123,7 @@ def dump(folder: Annotated[Path, typer.Argument(help="Folder to write.")]) -> No
 
     with progress(Console(stderr=True), not sys.stderr.isatty()) as tell:
         dump_cluster(folder, tell=lambda done, whole: tell("topics", done, whole))
+    typer.echo(f"{folder} is written; `hub audit verify --dump {folder}` checks it")
 
 
 @generation_app.command(

@@ -34,7 +34,7 @@ def demo(
 def simulate(
     seed: Annotated[int, typer.Option(help="Seed of the simulated nation.")] = 7,
     clients: Annotated[int, typer.Option(min=50, help="How many clients to simulate.")] = 2000,
-    days: Annotated[int | None, typer.Option(min=10, help="Days after the load of history.")] = None,
+    days: Annotated[int | None, typer.Option(min=11, max=120, help="Days after the load of history.")] = None,
     speed: Annotated[
         float | None, typer.Option(help="Simulated days per second; else as fast as the hub answers.")
     ] = None,

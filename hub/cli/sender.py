@@ -137,7 +137,8 @@ def list_cases(
         typer.echo(
             f"#{case.offset:<6} {row['at']}  {row['code']} {row['pointer']}  {what}{version}  {case.state}{settled}"
         )
-    hint = "`hub dlq show NUMBER` says why and what to do" if found else "everything was taken"
+    nothing = "everything was taken" if code is None else f"none is open with code {code}"
+    hint = "`hub dlq show NUMBER` says why and what to do" if found else nothing
     typer.echo(f"{len(found)} message(s) of {desk.inbox}; {hint}")
 
 
@@ -174,7 +175,8 @@ def show(
         for name, held in shorten(row["content"]).items():
             mark = "→" if fact.pointer.split("/")[1:2] == [name] else " "
             typer.echo(f"{mark} {name}: {_flat(held)}")
-        typer.echo(f"mend it: hub dlq redrive {case.offset} --set {fact.pointer or '/field'}=VALUE")
+        mend = f"--set {fact.pointer}=VALUE" if fact.pointer else "--set /FIELD=VALUE, which raises the version too"
+        typer.echo(f"mend it: hub dlq redrive {case.offset} {mend}")
     elif row["begins"]:
         typer.echo(f"  {row['bytes']} bytes, beginning {row['begins']}")
         typer.echo("send it anew from where it came from, or put it aside: hub dlq drop " + str(case.offset))

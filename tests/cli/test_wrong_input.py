@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hub.__main__ import main
+from hub.local.simulator import national, stories
 
 _BYTES = b"\xff\xfe\x00"
 
@@ -76,6 +77,15 @@ def test_a_port_that_is_taken_is_told_with_the_setting_of_another(
         assert _ends(monkeypatch, "run", "--role", "console") == 2
     told = capsys.readouterr().err
     assert "cannot listen: Address already in use" in told and "HUB_CONSOLE_PORT" in told
+
+
+def test_a_nation_lives_for_some_days_at_least(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As few as the command takes are enough for its stories."""
+    assert _ends(monkeypatch, "simulate", "--days", "10") == 2
+    assert "11<=x<=120" in capsys.readouterr().err
+    assert stories.script(national.build(7, 50, 11))
 
 
 def test_the_console_runs_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
