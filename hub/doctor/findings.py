@@ -68,7 +68,7 @@ NEXT_STEP: Final[dict[Kind, str]] = {
     Kind.GROUP_BEHIND: "Ask again in a minute; if it grows, look at the load and add a worker up to the partitions.",
     Kind.SNAPSHOT_OLD: "Look at the worker of that fold: it folds and cannot write its snapshots.",
     Kind.DAY_MISSED: "Start the clock; it sends every day that it missed, in order.",
-    Kind.DEAD_LETTERS_GROW: "Run hub dlq list for each tenant; the reason code says what to ask of its vendor.",
+    Kind.DEAD_LETTERS_GROW: "Ask these tenants to run hub dlq list, which only their own password opens: it says why.",
     Kind.STATEMENTS_REFUSED: "See why the tool refuses them, mend it, and start its connector once with --again.",
     Kind.REDIS_UNREACHABLE: "Start Redis, or mend REDIS_URL. Nothing is lost: the read model catches up.",
     Kind.REDIS_TOO_OLD: "Bring Redis to 6.2 or Valkey to any version.",

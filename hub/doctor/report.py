@@ -23,6 +23,7 @@ class _StackFile(msgspec.Struct, forbid_unknown_fields=True):
     password: str
     redis_url: str | None = None
     workers: dict[str, str] = {}
+    simulated: bool = False
 
 
 def stack_from_file(path: Path) -> Stack:
@@ -31,7 +32,9 @@ def stack_from_file(path: Path) -> Stack:
         told = msgspec.json.decode(path.read_bytes(), type=_StackFile)
     except (OSError, msgspec.DecodeError) as problem:
         raise UsageError(f"{path} is not the file of a running demo ({type(problem).__name__}); it names one") from None
-    return Stack(told.bootstrap_servers, told.principal, told.password, told.redis_url, told.workers)
+    return Stack(
+        told.bootstrap_servers, told.principal, told.password, told.redis_url, told.workers, simulated=told.simulated
+    )
 
 
 def stack_from_settings(credentials: Path | None) -> Stack:

@@ -23,7 +23,7 @@ from rich.table import Table
 from hub.audit.verify import verify_dump
 from hub.contracts import catalogue
 from hub.contracts.redis_access import RULES
-from hub.domain.reference import Reference
+from hub.domain.reference import Reference, Role
 from hub.errors import WorldUnavailable
 from hub.local.dump import dump_redis, dump_topics
 from hub.local.kafka import KafkaCluster
@@ -82,6 +82,11 @@ class Stack:
     def stack_file(self) -> Path:
         """How `hub doctor` finds this hub."""
         return self.keys / "stack.json"
+
+    @property
+    def tenants_file(self) -> Path:
+        """Passwords of the tenants and of the auditor: who tries the hub takes any part."""
+        return self.keys / "tenants.json"
 
     def auditor(self) -> dict[str, Any]:
         """Settings of a client that may read everything and write nothing."""
@@ -169,6 +174,11 @@ def _run(options: DemoOptions, folder: Path, screen: Console, quiet: bool) -> Su
         if not options.until_idle:
             screen.print(f"the page stays at {stack.console_url}; Ctrl-C ends everything")
             screen.print(f"to look at its health: hub doctor --stack {stack.stack_file}", soft_wrap=True)
+            reached = (
+                f"KAFKA_BOOTSTRAP_SERVERS={stack.kafka.tenant_bootstrap} HUB_CREDENTIALS_FILE={stack.tenants_file}"
+            )
+            package = nation.reference.by_role[Role.PACKAGE][0]
+            screen.print(f"to take a tenant's part: {reached} hub dlq list --tenant {package}", soft_wrap=True)
             with _quiet_end():
                 signal.pause()
     return summary
@@ -209,13 +219,11 @@ def start_hub(stack: Stack, reference: Reference, limits: Mapping[str, str] = Ma
     kafka = stack.kafka
     stack.passwords = {name: secrets.token_hex(24) for name in catalogue.principals(reference)}
     _write_stack_file(stack)
+    _write_secret(stack.tenants_file, {name: stack.passwords[name] for name in (*reference.tenant, catalogue.AUDITOR)})
     apply(kafka.bootstrap, {**stack.passwords, kafka.admin_user: kafka.admin_password}, reference)
     for name, roles in ROLES.items():
         keys = stack.keys / f"{name}.json"
-        keys.touch(mode=0o600)
-        keys.write_text(
-            json.dumps({p: stack.passwords[p] for p in map(catalogue.PRINCIPAL_OF_ROLE.__getitem__, roles)}), "utf-8"
-        )
+        _write_secret(keys, {p: stack.passwords[p] for p in map(catalogue.PRINCIPAL_OF_ROLE.__getitem__, roles)})
         env = {
             "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap,
             "HUB_CREDENTIALS_FILE": str(keys),
@@ -231,16 +239,22 @@ def start_hub(stack: Stack, reference: Reference, limits: Mapping[str, str] = Ma
 
 
 def _write_stack_file(stack: Stack) -> None:
-    """What `hub doctor --stack` needs to look at this hub: for this user's eyes, and gone with the demo."""
-    stack.stack_file.touch(mode=0o600)
+    """What `hub doctor --stack` needs to look at this hub."""
     told = {
         "bootstrap_servers": stack.kafka.bootstrap,
         "principal": stack.kafka.admin_user,
         "password": stack.kafka.admin_password,
         "redis_url": stack.valkey.url(AUDITOR),
         "workers": dict(stack.health),
+        "simulated": True,
     }
-    stack.stack_file.write_text(json.dumps(told), "utf-8")
+    _write_secret(stack.stack_file, told)
+
+
+def _write_secret(path: Path, told: Mapping[str, Any]) -> None:
+    """For this user's eyes, and gone with the demo."""
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(told), "utf-8")
 
 
 def _hub_run(*roles: str) -> list[str]:

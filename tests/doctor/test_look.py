@@ -114,6 +114,7 @@ def test_an_auditor_sees_less_and_is_told_so(world: World) -> None:
     """A look that is refused is a finding, and the others go on."""
     found = world.found(principal=catalogue.AUDITOR, password=world.passwords[catalogue.AUDITOR])
     assert Kind.NOT_ALLOWED_TO_LOOK in found and Kind.TOPIC_MISSING not in found
+    assert catalogue.CONTROL not in found[Kind.NOT_ALLOWED_TO_LOOK], "it reads the tables, and goes on from there"
 
 
 def test_a_setting_that_somebody_changed_is_named_and_mended(world: World) -> None:
@@ -184,6 +185,8 @@ def test_a_day_that_the_clock_missed_is_told(world: World) -> None:
     """Tomorrow, when nobody has sent it."""
     later = examine(world.stack, lambda: time.time() + timedelta(days=2).total_seconds())
     assert Kind.DAY_MISSED in {one.kind for one in later}
+    demo = replace(world.stack, simulated=True)
+    assert Kind.DAY_MISSED not in {one.kind for one in examine(demo)}, "a demo's days are its own"
 
 
 def test_a_record_of_a_schema_that_this_release_lacks_is_told(world: World) -> None:
