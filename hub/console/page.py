@@ -184,7 +184,9 @@ def _alert(alert: AlertChanged, language: Language) -> Html:
             "p",
             subject,
             f"{text('mediator', language)}: {say(MEDIATOR[alert.mediator], language)} · ",
-            f"{text('clause', language)}: {_clause(alert.clause, language)}",
+            f"{text('clause', language)}: {_clause(alert.clause, language)} · ",
+            f"{text('alert_id', language)}: ",
+            element("code", alert.alert_id),  # by which whoever takes it up names it
             class_="source",
         ),
         class_=f"alert {alert.severity}",

@@ -231,6 +231,7 @@ TEXT: Final[dict[str, Pair]] = {
     "green": ("groen", "green"),
     "subject": ("Betreft", "Concerns"),
     "clause": ("Bron", "Source"),
+    "alert_id": ("Kenmerk", "Id"),
     "open_alerts": ("open meldingen", "open alerts"),
 }
 

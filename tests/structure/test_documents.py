@@ -17,6 +17,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from hub import cli, domain, log
 from hub.__main__ import app
+from hub.console.words import ALERT
 from hub.contracts import render
 from hub.doctor.findings import Kind
 from hub.domain import events, facts
@@ -148,6 +149,12 @@ def test_the_runbook_has_an_entry_for_every_kind_of_alert_and_every_finding_of_t
     """Nobody should meet one at night that nobody wrote about, and none is left of what no longer exists."""
     entries = re.findall(r"^### (\w+)$", (ROOT / "docs" / "runbook.md").read_text("utf-8"), re.M)
     assert sorted(entries) == sorted(kind.value for kind in (*AlertKind, *Kind))
+
+
+@pytest.mark.parametrize("kind", AlertKind)
+def test_the_runbook_calls_each_alert_as_the_page_does(kind: AlertKind) -> None:
+    """Who reads the Dutch page finds the entry."""
+    assert f"### {kind}\n*{ALERT[kind][0]}.* " in (ROOT / "docs" / "runbook.md").read_text("utf-8")
 
 
 def test_the_runbook_tells_every_metric_with_its_labels_and_every_line_of_the_log_that_asks_somebody_to_act() -> None:
