@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hub.contracts import catalogue, redis_access, tables
 from hub.contracts.signing import new_key
+from hub.errors import HubError
 from hub.streams.worker import PRINCIPALS
 
 ADMIN = "admin"
@@ -50,4 +51,11 @@ def put(path: Path, text: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: make_secrets.py TABLES.json FOLDER")
-    make(Path(sys.argv[1]), Path(sys.argv[2]))
+    try:
+        make(Path(sys.argv[1]), Path(sys.argv[2]))
+    except FileExistsError as problem:
+        sys.exit(
+            f"{problem.filename} is there already and is left alone: new passwords would lock out who holds the old"
+        )
+    except (OSError, HubError) as problem:
+        sys.exit(f"found no tables that can be used, or no place for {sys.argv[2]}: {problem}")

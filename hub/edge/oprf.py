@@ -20,7 +20,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from hub.edge.errors import CustodianRefused, UnknownEpoch
+from hub.edge.errors import CustodianRefused, KeyFileError, UnknownEpoch
 from hub.edge.keys import PURPOSE
 
 POINT_BYTES: Final = 32
@@ -28,6 +28,8 @@ EVALUATIONS_MAX_PER_DAY: Final = 20_000
 """Block values one provider may have evaluated a day: some 1,500 records. PROPOSAL."""
 QUESTION_MAX: Final = 4_096
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+SCALAR_MIN: Final = 1 << 200
+"""A random number is smaller once in 2⁵⁵ times: whoever hands one over that is did not draw it."""
 _CURVE: Final = ec.SECP256R1()
 _CHECK: Final = b"epoch check"
 
@@ -41,9 +43,18 @@ class EpochCheck:
 
 
 class Custodian:
-    """The custodian's side. Holds a scalar per epoch, counts what each provider asks, sees only blinded points."""
+    """The custodian's side. Holds a scalar per epoch, counts what each provider asks, sees only blinded points.
+
+    KeyFileError on a scalar that nobody drew at random.
+    """
 
     def __init__(self, scalars: Mapping[int, int], evaluations_max_per_day: int = EVALUATIONS_MAX_PER_DAY) -> None:
+        for epoch, scalar in scalars.items():
+            if not SCALAR_MIN <= scalar < _ORDER:
+                raise KeyFileError(
+                    f"the secret of epoch {epoch} is no random number of 255 bits, and could be guessed; make one with "
+                    'python -c "import secrets; print(secrets.randbits(255))"'
+                )
         self._scalars = dict(scalars)
         self._limit = evaluations_max_per_day
         self._asked: dict[tuple[str, int], int] = {}

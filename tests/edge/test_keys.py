@@ -73,6 +73,13 @@ def test_two_providers_get_the_same_encoding_from_the_custodian() -> None:
     assert first != EdgeEncoder(client_of(Custodian.generate())).encode(ANNA)
 
 
+@pytest.mark.parametrize("scalar", [0, 1, 1 << 128, 1 << 256, -1])
+def test_a_custodian_starts_with_no_number_that_nobody_drew(scalar: int) -> None:
+    """With it anybody could make the hub's tokens."""
+    with pytest.raises(KeyFileError, match="epoch 2 is no random number"):
+        Custodian({2: scalar})
+
+
 def test_the_custodian_never_sees_the_same_question_twice() -> None:
     """Blinded points are fresh, so it cannot even tell that one client is encoded again."""
     custodian = Custodian.generate()
@@ -156,7 +163,7 @@ def test_the_program_in_the_custodians_guide_serves_its_epoch(tmp_path: Path, mo
     guide = (Path(__file__).resolve().parents[2] / "docs" / "for-trust-office.md").read_text("utf-8")
     program = guide.split("```python\n")[1].split("```")[0]
     monkeypatch.chdir(tmp_path)
-    Path("epoch-1").write_text(str(12345), "utf-8")
+    Path("epoch-1").write_text(str(12345 << 240), "utf-8")
     made: dict[str, Any] = {}
     exec(program, made)
     web = TestClient(made["app"])
