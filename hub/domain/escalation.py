@@ -315,8 +315,11 @@ class AlertBook:
         held = replace(episode, quiet_since=None, figures=condition.figures or episode.figures)
         rested = (on - episode.told_on).days >= rules.revise_after_days
         grew = ALL_FULL == condition.clause != episode.clause
-        if condition.only_keeps or not (grew or (rested and condition.detail != episode.detail)):
-            self._keep(key, episode, held)
+        other_months = condition.detail != episode.detail
+        if condition.only_keeps or not (grew or (rested and other_months)):
+            # Figures of other months wait with their months: an escalation in between tells both as they were.
+            waits = other_months and not condition.only_keeps
+            self._keep(key, episode, replace(held, figures=episode.figures) if waits else held)
             return None
         state = episode.state if episode.state is AlertState.ACKNOWLEDGED else AlertState.REVISED
         revised = replace(held, detail=condition.detail, clause=condition.clause, state=state, told_on=on)

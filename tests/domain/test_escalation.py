@@ -369,3 +369,16 @@ def test_what_is_told_again_is_told_with_the_figures_of_that_day() -> None:
     assert "1.210 uur" in story.told[-1].what.nl
     assert story.sees(C.GREEN) == [("code_orange", "closed")]
     assert story.told[-1].next_step.en == "Closed; nothing is left to do."
+
+
+def test_figures_and_months_of_an_alert_are_told_together() -> None:
+    """Other months wait for their revision, and their figures with them: no figures of May for clients of April."""
+    story = Story()
+    story.sees(C.ORANGE)
+    of_may = Reason(code=ReasonCode.SHORT_OF_MEAN, month=MAY, permille=900, load_minutes=60_000, capacity_minutes=6_000)
+    other = Judgement(state=judged(C.ORANGE).state, reasons=(of_may,), red_a=Truth.NO, red_b=Truth.NO, months=())
+    story.days(6)
+    assert story.book.observe(colour_conditions(HERE, other, INSURER), COLOUR_KINDS, story.day, RULES) == ()
+    assert story.days(1) == [("code_orange", "escalated")]
+    told = story.told[-1]
+    assert "April" in told.affected.en and "May" not in told.what.en
