@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hub.errors import UsageError
@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     )
     security_protocol: Literal["SASL_PLAINTEXT", "SASL_SSL"] = "SASL_PLAINTEXT"
     """SASL_PLAINTEXT on loopback only; anything that leaves the machine uses SASL_SSL."""
-    ca_file: Path | None = None
+    ca_file: FilePath | None = None
     """Certificate authority of the brokers, for SASL_SSL."""
     credentials_file: Path | None = None
     """JSON object {principal: password}, readable by this process alone."""

@@ -50,6 +50,7 @@ def test_what_is_set_is_shown_by_the_names_that_set_it_and_no_secret_with_it(mon
         ("HUB_SECURITY_PROTOCOL", "PLAINTEXT", "HUB_SECURITY_PROTOCOL: input should be 'SASL_PLAINTEXT' or 'SASL_SSL'"),
         ("HUB_CONSOLE_PORT", "99999", "HUB_CONSOLE_PORT: input should be less than or equal to 65535"),
         ("HUB_CONSOLE_WORKERS", "{", "workers.*expected JSON"),
+        ("HUB_CA_FILE", "nofile", "HUB_CA_FILE: path does not point to a file, found .nofile"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named_by_its_variable(

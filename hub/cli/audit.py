@@ -61,7 +61,12 @@ def audit_verify(
 
 @audit_app.command("statement", epilog="Example: hub audit statement DIR/topics/out.fair-share.pkg-01.jsonl")
 def audit_statement(
-    file: Annotated[Path, typer.Argument(exists=True, help='Topic out.fair-share (JSONL): of a dump, or a line {"value_base64": …} a record.')],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, help='Topic out.fair-share (JSONL): of a dump, or a line {"value_base64": …} a record.'
+        ),
+    ],
     roots: Annotated[Path | None, typer.Option(exists=True, help="Dumped region-shares topic (JSONL).")] = None,
     own: Annotated[Path | None, typer.Option(exists=True, help="Your own figures: {AGB: {figure: minutes}}.")] = None,
     as_json: Json = False,

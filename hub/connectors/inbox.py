@@ -28,7 +28,7 @@ def send_to_inbox(tenant: TenantId, events: Sequence[Any], settings: Settings) -
         "client.id": tenant,
         "enable.idempotence": True,
         "message.timeout.ms": int(WAIT_S * 1000),
-        "log_level": 3,
+        "log_level": 2,
     }
     if settings.ca_file:
         config["ssl.ca.location"] = str(settings.ca_file)

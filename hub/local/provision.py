@@ -38,7 +38,7 @@ from hub.local.dump import READ_WHOLE, control_records
 ANSWER_S: Final = 60.0
 SCRAM_ITERATIONS: Final = 4096
 """The least that the mechanism allows. Passwords here are long and random, so guessing is hopeless at any count."""
-LOG_ERRORS: Final = 3
+LOG_CRITICAL: Final = 2
 """Of syslog: what a client retries by itself is no news."""
 AT_ONCE: Final = 200
 """Topics or rules in one request; a controller takes a bounded batch at a time."""
@@ -111,7 +111,7 @@ def admin_config(
         "sasl.username": ADMIN,
         "sasl.password": passwords[ADMIN],
         "client.id": "hub-topics",
-        "log_level": LOG_ERRORS,
+        "log_level": LOG_CRITICAL,
         **(extra or {}),
     }
 

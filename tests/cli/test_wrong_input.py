@@ -1,11 +1,14 @@
 """Whatever a command is given, it ends in a sentence of what was found and what to do, and never in a traceback."""
 
+import json
 import socket
 from pathlib import Path
 
 import pytest
 
 from hub.__main__ import main
+from hub.contracts import catalogue, tables
+from hub.local.ports import free_ports
 from hub.local.simulator import national, stories
 
 _BYTES = b"\xff\xfe\x00"
@@ -92,3 +95,18 @@ def test_the_console_runs_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     """It is no worker, and whoever asks for both hears what can be asked for."""
     assert _ends(monkeypatch, "run", "--role", "console", "--role", "intake") == 2
     assert "or `console` alone" in capsys.readouterr().err
+
+
+def test_a_broker_that_is_away_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """By the command; its client tries twenty times a second and would say each time that nobody answers."""
+    [port] = free_ports(1)
+    passwords = tmp_path / "passwords.json"
+    principals = [catalogue.ADMIN, *catalogue.principals(tables.load(Path("deploy/tables.json")))]
+    passwords.write_text(json.dumps(dict.fromkeys(principals, "x")))
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", f"127.0.0.1:{port}")
+    monkeypatch.setattr("hub.local.provision.ANSWER_S", 1.0)
+    assert _ends(monkeypatch, "topics", "apply", "deploy/tables.json", "--credentials", str(passwords)) == 1
+    [line] = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"hub: Kafka at 127.0.0.1:{port} did not do what was asked")
