@@ -180,7 +180,8 @@ def read_whole(
         messages = consumer.consume(10_000, 0.05) or consumer.consume(1, ANSWER_S)
         if not messages:
             raise WorldUnavailable(
-                f"{sorted(left)[0]} gave nothing for {ANSWER_S:.0f} s; check the brokers, then dump again"
+                f"topic {min(left)[0]} gave nothing for {ANSWER_S:.0f} s; check KAFKA_BOOTSTRAP_SERVERS, the password "
+                "and the brokers, then ask again"
             )
         for message in messages:
             error = message.error()
