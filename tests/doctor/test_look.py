@@ -115,6 +115,7 @@ def test_an_auditor_sees_less_and_is_told_so(world: World) -> None:
     found = world.found(principal=catalogue.AUDITOR, password=world.passwords[catalogue.AUDITOR])
     assert Kind.NOT_ALLOWED_TO_LOOK in found and Kind.TOPIC_MISSING not in found
     assert catalogue.CONTROL not in found[Kind.NOT_ALLOWED_TO_LOOK], "it reads the tables, and goes on from there"
+    assert Kind.ACCESS_MISSING not in found, "what it may not see is not missing"
 
 
 def test_a_setting_that_somebody_changed_is_named_and_mended(world: World) -> None:
