@@ -32,8 +32,9 @@ ALFA, BETA, GAMMA = TenantId("pkg-alfa"), TenantId("pkg-beta"), TenantId("pkg-ga
 LIST, KSV, KSV_THERE, OFFICE = TenantId("list-one"), TenantId("ksv-01"), TenantId("ksv-02"), TenantId("office")
 CLOCK, OPS, BO = TenantId("clock"), TenantId("ops"), TenantId("bo")
 OPERATOR = TenantId("operator")
-FIRST_INSURER, SECOND_INSURER = Uzovi("3311"), Uzovi("7119")
-INS_1, INS_2 = TenantId("ins-3311"), TenantId("ins-7119")
+FIRST_INSURER, SECOND_INSURER, THIRD_INSURER = Uzovi("3311"), Uzovi("7119"), Uzovi("3332")
+INS_1, INS_2, INS_3 = TenantId("ins-3311"), TenantId("ins-7119"), TenantId("ins-3332")
+"""The first two lead in both regions."""
 ROOS, LINDE, WILG = Agb("41000001"), Agb("41000002"), Agb("41000003")
 POSTCODE, POSTCODE_2, POSTCODE_THERE = Pc4("1011"), Pc4("1012"), Pc4("2011")
 DAY_1 = date(2026, 3, 2)
@@ -52,6 +53,7 @@ REFERENCE = Reference(
         Tenant(GAMMA, Role.PACKAGE),
         Tenant(INS_1, Role.INSURER, insurer=FIRST_INSURER),
         Tenant(INS_2, Role.INSURER, insurer=SECOND_INSURER),
+        Tenant(INS_3, Role.INSURER, insurer=THIRD_INSURER),
         Tenant(LIST, Role.WAITLIST),
         Tenant(KSV, Role.KSV, region=HERE),
         Tenant(KSV_THERE, Role.KSV, region=THERE),

@@ -54,12 +54,14 @@ from tests.domain.region_world import (
     HERE,
     INS_1,
     INS_2,
+    INS_3,
     KSV,
     LINDE,
     LIST,
     OFFICE,
     ROOS,
     SECOND_INSURER,
+    THIRD_INSURER,
     WILG,
     World,
     capacity,
@@ -167,12 +169,10 @@ def test_a_false_vol_flips_nothing_and_is_exposed() -> None:
     assert status(said).computed is ComputedColour.GREEN
     assert AlertKind.FALSE_FULL_CLAIM in {alert.kind for alert in of_type(said, AlertChanged)}
     told = findings(world.starts_day(day(2)), FindingCode.FALSE_FULL_CLAIM)
-    assert told == [(KSV, FindingStatus.OPENED, "ksv"), (ALFA, FindingStatus.OPENED, "ksv")]
+    assert told == [(reader, FindingStatus.OPENED, "ksv") for reader in (KSV, ALFA, INS_1, INS_2)]
     world.given(full(status=FullStatus.LIFTED, version=2), ALFA)
     told = findings(world.starts_day(day(3)), FindingCode.FALSE_FULL_CLAIM)
-    assert [(recipient, state) for recipient, state, _ in told] == [
-        (KSV, FindingStatus.CLOSED), (ALFA, FindingStatus.CLOSED),
-    ]  # fmt: skip
+    assert told == [(reader, FindingStatus.CLOSED, "ksv") for reader in (KSV, ALFA, INS_1, INS_2)]
 
 
 def test_a_verified_guideline_full_asks_every_provider_for_capacity_and_silence_is_a_finding() -> None:
@@ -186,7 +186,7 @@ def test_a_verified_guideline_full_asks_every_provider_for_capacity_and_silence_
     assert of_type(world.starts_day(day(2)), CapacityRequested) == [], "once a month"
     world.given(capacity(LINDE, hours=5000, version=2, declared_on=day(2)), BETA)
     silent = findings(world.lives_until(day(9)), FindingCode.CAPACITY_REQUEST_UNANSWERED)
-    assert {recipient for recipient, _, _ in silent} == {KSV, ALFA}
+    assert {recipient for recipient, _, _ in silent} == {KSV, ALFA, INS_1, INS_2}
 
 
 def test_a_provider_that_nobody_speaks_for_is_asked_once_somebody_does() -> None:
@@ -210,7 +210,7 @@ def test_whoever_delivers_here_makes_capacity_visible_also_without_a_contract() 
     world.mandate(WILG, GAMMA)
     world.given(registration(provider=WILG), GAMMA)
     told = findings(world.lives_until(day(40)), FindingCode.CAPACITY_NOT_SHARED)
-    assert [recipient for recipient, _, _ in told] == [KSV, GAMMA]
+    assert [recipient for recipient, _, _ in told] == [KSV, GAMMA, INS_1, INS_2]
 
 
 def test_a_measure_that_is_said_to_end_later_runs_until_that_day() -> None:
@@ -241,7 +241,8 @@ def test_red_without_a_plan_alerts_that_nobody_is_named_to_mediate() -> None:
     world = region((ROOS, ALFA, 5000))
     said = world.given(declares(DeclaredColour.RED), KSV)
     assert AlertKind.NO_MEDIATOR_NAMED in {alert.kind for alert in of_type(said, AlertChanged)}
-    assert findings(world.starts_day(day(2)), FindingCode.PLAN_MISSING_IN_RED) == [(KSV, FindingStatus.OPENED, "ksv")]
+    told = findings(world.starts_day(day(2)), FindingCode.PLAN_MISSING_IN_RED)
+    assert told == [(reader, FindingStatus.OPENED, "ksv") for reader in (KSV, INS_1, INS_2)]
 
 
 def test_an_acknowledged_alert_is_told_as_such_and_an_unknown_one_refused() -> None:
@@ -312,7 +313,7 @@ def test_who_does_not_acknowledge_the_plan_in_time_is_a_finding_until_it_does() 
     world.given(concurs(SECOND_INSURER), INS_2)
     assert findings(world.lives_until(day(16)), FindingCode.PLAN_NOT_ACKNOWLEDGED) == []
     told = findings(world.lives_until(day(17)), FindingCode.PLAN_NOT_ACKNOWLEDGED)
-    assert [recipient for recipient, _, _ in told] == [KSV, ALFA]
+    assert [recipient for recipient, _, _ in told] == [KSV, ALFA, INS_1, INS_2]
     seen = e.InForceAcknowledged(
         record_id=RecordId("i1"), version=1, provider=ROOS, region=HERE, kind=InForceKind.PLAN,
         document_id=PLAN.plan_id, document_version=1,
@@ -388,7 +389,8 @@ def test_a_client_who_got_her_care_after_all_is_found_missed_no_longer() -> None
     world.given(ended(), ALFA)
     world.given(waiting(due_date=day(3)), LIST)
     found = findings(world.lives_until(day(12)), FindingCode.BELOW_MINIMAL_CARE)
-    assert [(to, status_.value) for to, status_, _ in found] == [(KSV, "opened"), (ALFA, "opened"), (KSV, "opened")]
+    readers = (KSV, ALFA, INS_1, INS_2)
+    assert [(to, state.value) for to, state, _ in found] == [(to, "opened") for to in (*readers, KSV, INS_1, INS_2)]
     world.given(care(version=2), ALFA)
     placed = e.AllocationOverridden(
         record_id=RecordId("o1"), version=1, region=HERE, waiting_tenant=LIST, waiting_id=RecordId("w1"),
@@ -396,7 +398,7 @@ def test_a_client_who_got_her_care_after_all_is_found_missed_no_longer() -> None
     )  # fmt: skip
     world.given(placed, KSV)
     found = findings(world.starts_day(day(13)), FindingCode.BELOW_MINIMAL_CARE)
-    assert [(to, status_.value) for to, status_, _ in found] == [(KSV, "closed"), (ALFA, "closed"), (KSV, "closed")]
+    assert [(to, state.value) for to, state, _ in found] == [(to, "closed") for to in (*readers, KSV, INS_1, INS_2)]
 
 
 @pytest.mark.parametrize(("hospital_days", "missed"), [(7, True), (8, False)])
@@ -417,14 +419,28 @@ def test_the_alert_of_a_missed_client_closes_when_no_other_follows() -> None:
     assert states.count(AlertState.OPENED) == 1
 
 
+def test_an_insurer_that_leads_nowhere_hears_of_the_providers_that_it_contracts() -> None:
+    """Lead insurers hear of everybody in their region (DOMAIN "Readers")."""
+    world = region((ROOS, ALFA, 100), (LINDE, BETA, 100))
+    world.given(contract(ROOS, THIRD_INSURER), INS_3)
+    raised = e.FindingRaised(
+        record_id=RecordId("f1"), version=1, region=HERE, provider=ROOS, rule_number=16, found_on=DAY_1
+    )
+    told = findings(world.given(raised, KSV), FindingCode.RAISED_BY_PERSON)
+    assert [reader for reader, _, _ in told] == [KSV, ALFA, INS_1, INS_2, INS_3]
+    other = replace(raised, record_id=RecordId("f2"), provider=LINDE)
+    told = findings(world.given(other, KSV), FindingCode.RAISED_BY_PERSON)
+    assert [reader for reader, _, _ in told] == [KSV, BETA, INS_1, INS_2]
+
+
 def test_a_finding_that_stands_goes_to_the_next_addressee() -> None:
-    """KSV, then Bo, then the lead insurers; the clock is plan data (rule 35, PROPOSAL)."""
+    """KSV, then Bo, then the lead insurers, who knew of it all along; the clock is plan data (rules 35, 36; PROPOSAL)."""
     world = region((ROOS, ALFA, 5000))
     raised = e.FindingRaised(
         record_id=RecordId("f1"), version=1, provider=ROOS, region=HERE, rule_number=16, found_on=DAY_1
     )
     first = findings(world.given(raised, KSV), FindingCode.RAISED_BY_PERSON)
-    assert first == [(KSV, FindingStatus.OPENED, "ksv"), (ALFA, FindingStatus.OPENED, "ksv")]
+    assert first == [(reader, FindingStatus.OPENED, "ksv") for reader in (KSV, ALFA, INS_1, INS_2)]
     later = findings(world.lives_until(day(29)), FindingCode.RAISED_BY_PERSON)
     assert later == [(TenantId("bo"), FindingStatus.OPENED, "bo")]
     last = findings(world.lives_until(day(57)), FindingCode.RAISED_BY_PERSON)
@@ -441,7 +457,7 @@ def test_the_name_of_a_finding_says_nothing_about_what_it_rests_on() -> None:
         )
         said = world.given(raised, KSV) + world.given(replace(raised, version=2), KSV)
         told.append([fact.finding_id for fact in of_type(said, ComplianceFound)])
-    assert told[0] == told[1] and len(told[0]) == 4
+    assert told[0] == told[1] and len(told[0]) == 8
     assert len(set(told[0])) == 2, "each finding has a name of its own"
 
 
@@ -450,10 +466,10 @@ def test_a_contracted_provider_that_nobody_speaks_for_cannot_be_reached() -> Non
     world = region((ROOS, ALFA, 5000))
     world.given(contract(WILG), INS_1, home=False)
     told = findings(world.starts_day(day(2)), FindingCode.NOT_CONNECTED_TO_WAITLIST)
-    assert told == [(KSV, FindingStatus.OPENED, "ksv")]
+    assert told == [(reader, FindingStatus.OPENED, "ksv") for reader in (KSV, INS_1, INS_2)]
     world.mandate(WILG, GAMMA)
     told = findings(world.starts_day(day(3)), FindingCode.NOT_CONNECTED_TO_WAITLIST)
-    assert told == [(KSV, FindingStatus.CLOSED, "ksv")]
+    assert told == [(reader, FindingStatus.CLOSED, "ksv") for reader in (KSV, INS_1, INS_2)]
 
 
 def test_capacity_and_rooms_are_stated_daily_where_they_changed() -> None:
@@ -606,7 +622,7 @@ def test_delivering_more_than_declared_is_a_finding() -> None:
     world.given(care(), ALFA)
     facts = world.lives_until(date(2026, 4, 1))
     told = findings(facts, FindingCode.DELIVERED_ABOVE_DECLARED)
-    assert [recipient for recipient, _, _ in told] == [KSV, ALFA]
+    assert [recipient for recipient, _, _ in told] == [KSV, ALFA, INS_1, INS_2]
     above = {line.recipient: line.delivered_above_declared_minutes for line in of_type(facts, FairShareStated)}
     declared = next(line.deployable_minutes for line in of_type(facts, FairShareStated))
     assert above == dict.fromkeys((ALFA, INS_1, INS_2, KSV), 24 * 60 - declared), (
