@@ -434,7 +434,7 @@ def test_an_insurer_that_leads_nowhere_hears_of_the_providers_that_it_contracts(
 
 
 def test_a_finding_that_stands_goes_to_the_next_addressee() -> None:
-    """KSV, then Bo, then the lead insurers, who knew of it all along; the clock is plan data (rules 35, 36; PROPOSAL)."""
+    """KSV, Bo, then the lead insurers, who knew all along; the clock is plan data (rules 35, 36; PROPOSAL)."""
     world = region((ROOS, ALFA, 5000))
     raised = e.FindingRaised(
         record_id=RecordId("f1"), version=1, provider=ROOS, region=HERE, rule_number=16, found_on=DAY_1
