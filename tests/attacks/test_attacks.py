@@ -107,7 +107,10 @@ def test_ranking_tokens_by_frequency_names_almost_nobody(records: Callable[[Pers
 def test_frequent_filters_of_a_field_do_not_give_a_surname_away(
     encoded: tuple[list[PersonFields], list[Identity]],
 ) -> None:
-    """Counting the bits of a surname over all blocks finds no common one: each block draws them anew."""
+    """Counting the bits of a surname over all blocks finds no common one: each block draws them anew.
+
+    Ties are broken at random, and what ten ways name is averaged.
+    """
     seen: list[int] = []
     owner: dict[int, str] = {}
     names: list[str] = []
@@ -117,9 +120,10 @@ def test_frequent_filters_of_a_field_do_not_give_a_surname_away(
             seen.append(surname_of(block.filters)[0])
             owner[seen[-1]] = surname
             names.append(surname)
-    named = sum(
-        count for (bits, count), (name, _) in zip(rank(seen, 1), rank(names, 2), strict=False) if owner[bits] == name
-    )
+    named = 0.0
+    for tie in range(10):
+        guesses = zip(rank(seen, tie), rank(names, 100 + tie), strict=False)
+        named += sum(count for (bits, count), (name, _) in guesses if owner[bits] == name) / 10
     print(f"surname filters by frequency: {named / SIZE:.4%} of records")
     assert named / SIZE <= 0.001
 
