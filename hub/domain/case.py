@@ -92,3 +92,9 @@ class Case:
     def package_of(self, provider: Agb) -> TenantId | None:
         """The tenant that holds a provider's mandate now: to whom facts about it go."""
         return self.state.holder(provider)
+
+    def insurers_of(self, provider: Agb, today: date) -> tuple[TenantId, ...]:
+        """Insurers that read what concerns a provider: those that lead here, then those that contract it."""
+        known = self.place.reference.insurer
+        contracting = (known[u] for u in self.state.contracts.insurers_of(provider, today) if u in known)
+        return tuple(dict.fromkeys((*self.place.lead_insurers, *contracting)))

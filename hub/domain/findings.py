@@ -1,8 +1,8 @@
 """Findings: agreements that are not kept, as signals for people and never a sanction (rule 35).
 
-A finding goes first to the first addressee of the plan; when it stands long enough, to the next. The order of address and
-its clock are plan data (PROPOSAL). Three hear of it at once, whoever's turn it is to act: the provider's own package, the
-lead insurers, who watch over compliance (rule 36), and the insurers that contracted the provider.
+A finding goes first to the first addressee of the plan; when it stands long enough, to the next. The order of address
+and its clock are plan data (PROPOSAL). Three hear of it at once, whoever's turn it is to act: the provider's package,
+the lead insurers, who watch over compliance (rule 36), and the insurers that contract the provider.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,9 @@ def open_finding(case: Case, code: FindingCode, subject: str, ground: Ground) ->
     if case.state.findings.get(key) is not None or case.state.findings.full or case.today is None:
         return
     row = FindingRow(code, ground.provider, ground.clause, case.today, 1, (), _next_id(case))
-    recipients = [*ground.also, *_tenants(case, _addressee(case, 0)), *_readers(case, ground.provider, case.today)]
+    package = case.package_of(ground.provider) if ground.provider else None
+    readers = [*([] if package is None else [package]), *case.insurers_of(ground.provider, case.today)]
+    recipients = [*ground.also, *_tenants(case, _addressee(case, 0)), *readers]
     _tell(case, key, row, recipients, FindingStatus.OPENED)
 
 
@@ -136,15 +138,6 @@ def _tenants(case: Case, addressee: Addressee) -> list[TenantId]:
             return list(case.place.bo)
         case Addressee.INSURER:
             return list(case.place.lead_insurers)
-
-
-def _readers(case: Case, provider: Agb, today: date) -> list[TenantId]:
-    """The provider's package, the insurers that watch over it; of the region itself the lead insurers."""
-    if not provider:
-        return list(case.place.lead_insurers)
-    package, insurers = case.package_of(provider), case.place.reference.insurer
-    contracting = [insurers[u] for u in case.state.contracts.insurers_of(provider, today) if u in insurers]
-    return [*([] if package is None else [package]), *case.place.lead_insurers, *contracting]
 
 
 def _key(code: FindingCode, subject: str) -> str:

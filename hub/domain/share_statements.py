@@ -219,10 +219,7 @@ def _readers(case: Case, provider: Agb) -> list[tuple[TenantId, StatementAudienc
     package = case.package_of(provider)
     if package is not None:
         readers.append((package, StatementAudience.PROVIDER))
-    known = case.place.reference.insurer
-    contracting = (known[u] for u in case.state.contracts.insurers_of(provider, case.today) if u in known)
-    insurers = dict.fromkeys((*contracting, *case.place.lead_insurers))
-    readers.extend((insurer, StatementAudience.INSURER) for insurer in insurers)
+    readers.extend((insurer, StatementAudience.INSURER) for insurer in case.insurers_of(provider, case.today))
     if case.place.coordinator is not None:
         readers.append((case.place.coordinator, StatementAudience.COORDINATOR))
     return readers
