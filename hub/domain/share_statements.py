@@ -7,6 +7,7 @@ totals; an insurer the lines of its contracted providers; a lead insurer and the
 
 from collections import Counter
 from dataclasses import asdict, replace
+from fractions import Fraction
 from typing import Final, NamedTuple
 
 from hub.domain.capacity import declared_month
@@ -36,6 +37,8 @@ from hub.domain.words import AllocationStatus, CareEndReason, DeclineReason, Fin
 
 PERMYRIAD: Final = 10_000
 PERMILLE: Final = 1_000
+PERMILLE_MAX: Final = 1_000_000
+"""A thousandfold says all that a larger figure would, and fits its field."""
 _NOTHING = DeliveredRow()
 
 
@@ -269,8 +272,8 @@ def _line(
         ),
         over_delivery_minutes=line.over_delivery_minutes,
         delivered_above_declared_minutes=_delivered_above_declared(case, line, ledger.month),
-        employment_gap_permille=None if line.employment_gap is None else int(line.employment_gap * PERMILLE),
-        fulfilment_permille=None if line.fulfilment is None else int(line.fulfilment * PERMILLE),
+        employment_gap_permille=None if line.employment_gap is None else _permille(line.employment_gap),
+        fulfilment_permille=None if line.fulfilment is None else _permille(line.fulfilment),
         flagged=flagged[line.provider],
         capacity_weight=str(rules.capacity_weight),
     )
@@ -300,3 +303,7 @@ def totals_text(region: str, month: str, totals: RegionTotals) -> dict[str, obje
         "delivered": totals.delivered_minutes_12m, "pool": totals.pool_minutes, "unmet": totals.unmet_minutes,
         "level": str(totals.level_minutes),
     }  # fmt: skip
+
+
+def _permille(share: Fraction) -> int:
+    return max(-PERMILLE_MAX, min(int(share * PERMILLE), PERMILLE_MAX))

@@ -72,10 +72,13 @@ def disclosed_counts(
     """Counts per PC4 in order of PC4; None where a count is too small to be told.
 
     One hidden count beside a known total could be had by subtraction. So where exactly one is hidden, the smallest
-    other one is hidden too. A count of nothing says nothing of anybody and is left out.
+    other one is hidden too; and where there is no other, its PC4 is not told either. A count of nothing says nothing of
+    anybody and is left out.
     """
     rows = sorted((pc4, count) for pc4, count in counts if count > 0)
     hidden = {pc4 for pc4, count in rows if count < rules.disclosed_count_min}
-    if len(hidden) == 1 and len(rows) > 1:
+    if len(hidden) == len(rows) == 1:
+        return ()
+    if len(hidden) == 1:
         hidden.add(min((count, pc4) for pc4, count in rows if pc4 not in hidden)[1])
     return tuple((pc4, None if pc4 in hidden else count) for pc4, count in rows)
