@@ -3,9 +3,11 @@
 `python -m hub.match_evaluation.clear_twin FILE.csv…` prints F1 encoded, F1 in the clear, and the gap.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 from hub.domain.duplicates import Matcher, MatchLimits, stored
 from hub.domain.identity import FIELDS, Identity
@@ -15,6 +17,7 @@ from hub.edge import FileKey
 from hub.edge import normalise as n
 from hub.edge.columns import Table, read_table
 from hub.edge.encoder import Facts, facts_of
+from hub.errors import HubError
 from hub.match_evaluation.evaluate import (
     across_per_within,
     due_dates,
@@ -170,7 +173,19 @@ def gap(table: Table) -> tuple[float, float]:
     return results[0], results[1]
 
 
-if __name__ == "__main__":
-    for path in sys.argv[1:]:
-        encoded, clear = gap(read_table(path))
+def main() -> None:
+    """Measure what encoding costs on each file."""
+    parser = argparse.ArgumentParser(prog="python -m hub.match_evaluation.clear_twin", description=main.__doc__)
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE.csv", help="persons, as hub match evaluate takes them"
+    )
+    for path in parser.parse_args().files:
+        try:
+            encoded, clear = gap(read_table(path))
+        except (OSError, HubError) as problem:
+            parser.error(str(problem))
         sys.stdout.write(f"{path}: encoded {encoded:.4f}, clear {clear:.4f}, gap {clear - encoded:+.4f}\n")
+
+
+if __name__ == "__main__":
+    main()
