@@ -52,10 +52,11 @@ def encode_all(persons: Sequence[PersonFields], key: FileKey) -> list[Identity]:
 
 def references(table: Table) -> list[RecordRef]:
     """Each source is a provider; in a single source each record is its own, so that any pair may match."""
+    several = table.several_sources
     return [
         RecordRef(
             tenant=TenantId("evaluation"),
-            provider=Agb(source if table.several_sources else f"{i:08d}"),
+            provider=Agb(source if several else f"{i:08d}"),
             kind=RecordKind.REGISTRATION,
             record_id=RecordId(str(i)),
             version=1,
