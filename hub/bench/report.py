@@ -53,7 +53,7 @@ def table(rows: Sequence[Row]) -> Table:
         shown.add_row(
             row.group,
             row.name,
-            f"{row.value:,.1f} {row.unit}",
+            f"{row.value:,.1f} {row.unit}" if row.value >= 10 or not row.value else f"{row.value:.4f} {row.unit}",
             row.beside,
             "" if row.ratio is None else f"{row.ratio:.2f}",
             "" if row.lowest is None or row.highest is None else f"{row.lowest:,.2f} – {row.highest:,.2f}",
