@@ -50,8 +50,8 @@ from hub.streams.producer import Publisher, Record
 TOLD: Final = (AllocationStated, ClientStatusChanged)
 POLL_S: Final = 2.0
 PUSH_MAX, PUSH_S = 25, 200.0
-"""Statements, and seconds, between two commits. Whoever does not poll for five minutes loses its place in the group,
-and would tell the same ones for ever; all attempts at one statement may take over a minute of them."""
+"""Statements, and seconds, between two commits; one statement at least. Whoever does not poll for five minutes loses
+its place in the group, and would tell the same ones for ever; all attempts at one may take over a minute of them."""
 ATTEMPTS: Final = 6
 """Then the connector ends with nothing acknowledged, and is started again by its supervisor."""
 WAIT_FIRST_S: Final = 0.2
@@ -183,10 +183,10 @@ class Bridge:
         try:
             for place, records in polled.items():
                 for record in records:
-                    if time.monotonic() >= until:
-                        break
                     await self._tell(place, record, notes)
                     done[place] = record.offset + 1
+                    if time.monotonic() >= until:
+                        break
         finally:
             if done and notes.rebalances == rebalances:
                 for place, end in done.items():
@@ -225,7 +225,7 @@ class Bridge:
                     place = TopicPartition(record.topic, record.partition)
                     if not any(first <= record.offset <= last for first, last in ranges_of(due[place])):
                         continue
-                    if told == PUSH_MAX or time.monotonic() >= until:
+                    if told == PUSH_MAX or (told and time.monotonic() >= until):
                         return
                     held = await self._tell(place, record, notes)
                     await self._pass(place, record.offset, notes, due)
