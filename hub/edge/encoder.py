@@ -216,7 +216,7 @@ class EdgeEncoder:
         )
         identities = []
         for facts, values in prepared:
-            recipe, size = _recipe(facts), FILTER_BYTES if facts.accounts else WIDE_FILTER_BYTES
+            recipe, size = _recipe(facts)
             blocks = []
             for pass_number, _ in values:
                 answer = next(answers)
@@ -244,7 +244,8 @@ def _place(value: str, field: int) -> int:
     return int.from_bytes(hashlib.blake2b(f"{field}|{value}".encode(), digest_size=4).digest(), "big") % _STREAM_BYTES
 
 
-def _recipe(f: Facts) -> _Recipe:
+def _recipe(f: Facts) -> tuple[_Recipe, int]:
+    """How the filters of a person are drawn, and their width (bytes): wide without an account."""
     steps: list[tuple[int, FieldKind, tuple[int, ...], int]] = []
     values: dict[str, tuple[str, ...]] = {
         "given_name": (f.given,),
@@ -274,11 +275,11 @@ def _recipe(f: Facts) -> _Recipe:
         if field.kind in (FieldKind.NAME, FieldKind.NAMES):
             root = n.sound(n.root_of(value[0]) if field.kind is FieldKind.NAME else value[0])
             steps.append((shift + bits - 8, FieldKind.EXACT, (_place(root, 0),), 8))
-            places: list[int] = list(dict.fromkeys(place for word in value for place in _pairs(word, 0)))
+            places: list[int] = [place for word in value for place in _pairs(word, 0)]
             half = 8 * FIELDS[index].width_bytes
             if bits > half:
                 bits -= half
-                steps.append((shift, field.kind, tuple(_STREAM_BYTES + place for place in places), bits))
+                steps.append((shift, field.kind, tuple(_STREAM_BYTES + place for place in dict.fromkeys(places)), bits))
                 shift, bits = shift + bits, half
             bits -= 8
         elif field.kind is FieldKind.TEXT:
@@ -300,7 +301,7 @@ def _recipe(f: Facts) -> _Recipe:
         else:
             places = [_place(value[0], index)]
         steps.append((shift, field.kind, tuple(dict.fromkeys(places)) if field.kind in _BLOOM else tuple(places), bits))
-    return tuple(steps)
+    return tuple(steps), size
 
 
 _BLOOM: Final = frozenset({FieldKind.NAME, FieldKind.NAMES, FieldKind.TEXT})

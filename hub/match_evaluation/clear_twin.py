@@ -17,7 +17,7 @@ from hub.edge import FileKey
 from hub.edge import normalise as n
 from hub.edge.columns import Table, read_table
 from hub.edge.encoder import Facts, facts_of
-from hub.errors import HubError
+from hub.edge.errors import EdgeError
 from hub.match_evaluation.evaluate import (
     across_per_within,
     due_dates,
@@ -182,7 +182,7 @@ def main() -> None:
     for path in parser.parse_args().files:
         try:
             encoded, clear = gap(read_table(path))
-        except (OSError, HubError) as problem:
+        except (OSError, EdgeError) as problem:
             parser.error(str(problem))
         sys.stdout.write(f"{path}: encoded {encoded:.4f}, clear {clear:.4f}, gap {clear - encoded:+.4f}\n")
 
