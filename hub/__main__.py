@@ -7,6 +7,7 @@ for its supervisor to start it again ends with 4 (other tables are in force), a 
 import typer
 
 from hub.cli import audit, cluster, connect, contracts, local, measure, sender
+from hub.edge.errors import EdgeError
 from hub.errors import HubError
 
 app = typer.Typer(
@@ -27,6 +28,9 @@ def main() -> None:
     except HubError as problem:
         typer.echo(f"hub: {problem}", err=True)
         raise SystemExit(problem.exit_code) from problem
+    except EdgeError as problem:  # the edge stands alone and knows no exit codes
+        typer.echo(f"hub: {problem}", err=True)
+        raise SystemExit(2) from problem
     except ValueError as problem:
         if (told := _told_of_settings(problem)) is None:
             raise

@@ -6,7 +6,6 @@ from typing import Annotated, Final
 import typer
 
 from hub.cli.output import Json, say, text_of
-from hub.errors import UsageError
 
 PANEL: Final = "Other systems"
 app = typer.Typer()
@@ -23,13 +22,9 @@ def edge_encode(
     out: Annotated[Path, typer.Option(help="Where the encodings go.")],
 ) -> None:
     """Encode persons so that they can be compared without being known."""
-    from hub.edge.errors import EdgeError
     from hub.edge.files import encode_file
 
-    try:
-        typer.echo(f"{encode_file(file, key_file, out)} encoded")
-    except EdgeError as problem:
-        raise UsageError(str(problem)) from problem
+    typer.echo(f"{encode_file(file, key_file, out)} encoded")
 
 
 @app.command(

@@ -6,7 +6,6 @@ from typing import Annotated, Final
 import typer
 
 from hub.cli.output import Json, say
-from hub.errors import UsageError
 from hub.local.dutch_people import Tier
 
 PANEL: Final = "Measured, without a hub"
@@ -25,13 +24,9 @@ def match_evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure duplicate detection on a person data set, through the edge and the match fold."""
-    from hub.edge.errors import EdgeError
     from hub.match_evaluation.evaluate import evaluate_file
 
-    try:
-        say(evaluate_file(file, pairs, batch), as_json)
-    except EdgeError as problem:
-        raise UsageError(str(problem)) from problem
+    say(evaluate_file(file, pairs, batch), as_json)
 
 
 @match_app.command("generate", epilog="Example: hub match generate persons.csv --tier hard --records 50000 --seed 41")
